@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT
+ * test_resolver.c - jobs of the helper thread: handed back in the client's thread, bounded, let go when
+ * the client has gone, not waited for.
+ */
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "client_fixture.h"
+#include "net/resolver.h"
+
+static int finished;
+static shared_client *current;
+
+static void found(struct lookup *lookup) {
+    ck_assert_int_gt(lookup->count, 0);
+    ck_assert(lookup_is_numeric(lookup->addresses[0]));
+    ck_assert_ptr_eq(lookup->owner, &finished);
+    finished++;
+    free(lookup);
+}
+
+START_TEST(localhost_is_found) {
+    shared_client *client = client_make(NULL);
+    for (int i = 0; i < 3; i++) {
+        struct lookup *lookup = calloc(1, sizeof *lookup);
+        lookup->finish = found;
+        lookup->owner = &finished;
+        ck_assert_int_eq(lookup_start(client, lookup, "localhost"), SHARED_OK);
+    }
+    client_until(client, &finished, 3);
+    shared_client_free(client);
+}
+END_TEST
+
+static void not_found(struct lookup *lookup) {
+    struct shared_error error;
+    ck_assert_int_eq(lookup->count, 0);
+    lookup_error(lookup, "REDIS_URL", &error);
+    ck_assert_int_eq(error.class, SHARED_RETRYABLE);
+    ck_assert_ptr_nonnull(strstr(error.message, "REDIS_URL: host no..such..name: "));
+    finished++;
+    free(lookup);
+}
+
+START_TEST(unknown_name_is_a_retryable_error) {
+    shared_client *client = client_make(NULL);
+    struct lookup *lookup = calloc(1, sizeof *lookup);
+    lookup->finish = not_found;
+    ck_assert_int_eq(lookup_start(client, lookup, "no..such..name"), SHARED_OK);
+    client_until(client, &finished, 1);
+    struct lookup local = {.finish = not_found};
+    char host[300];
+    memset(host, 'a', sizeof host);
+    host[299] = '\0';
+    ck_assert_int_eq(lookup_start(client, &local, host), SHARED_EINVALID);
+    shared_client_free(client);
+}
+END_TEST
+
+START_TEST(numeric_addresses_are_known) {
+    ck_assert(lookup_is_numeric("127.0.0.1"));
+    ck_assert(lookup_is_numeric("::1"));
+    ck_assert(!lookup_is_numeric("localhost"));
+    ck_assert(!lookup_is_numeric("1.2.3"));
+    ck_assert(!lookup_is_numeric(""));
+}
+END_TEST
+
+/* --- jobs that take as long as the test wants ----------------------------------------------------- */
+static sem_t begun, may_end, ended;
+
+static void work_slow(struct job *job) {
+    (void)job;
+    sem_post(&begun);
+    while (sem_wait(&may_end) != 0) {
+    }
+}
+
+static void finish_slow(struct job *job) {
+    finished += 1 + 100 * job->orphaned;
+    free(job);
+    sem_post(&ended);
+}
+
+static struct job *job_slow(void) {
+    struct job *job = calloc(1, sizeof *job);
+    job->work = work_slow;
+    job->finish = finish_slow;
+    return job;
+}
+
+static void slow_start(void) {
+    sem_init(&begun, 0, 0);
+    sem_init(&may_end, 0, 0);
+    sem_init(&ended, 0, 0);
+    current = client_make(NULL);
+    ck_assert_int_eq(resolver_submit(current, job_slow()), SHARED_OK);
+    while (sem_wait(&begun) != 0) {
+    }
+}
+
+START_TEST(free_does_not_wait_for_a_slow_job) {
+    slow_start();
+    ck_assert_int_eq(resolver_submit(current, job_slow()), SHARED_OK); /* never begun */
+    shared_client_free(current); /* would hang if it joined the thread */
+    sem_post(&may_end);
+    while (sem_wait(&ended) != 0) {
+    }
+    while (sem_wait(&ended) != 0) {
+    }
+    ck_assert_int_eq(finished, 202);
+}
+END_TEST
+
+START_TEST(jobs_are_bounded) {
+    slow_start();
+    int accepted = 0;
+    struct job *job = job_slow();
+    while (resolver_submit(current, job) == SHARED_OK) {
+        accepted++;
+        job = job_slow();
+    }
+    free(job);
+    ck_assert_int_eq(shared_error_code(shared_error_last()), SHARED_EBUSY);
+    ck_assert_int_eq(accepted, 63);
+    for (int i = 0; i < 64; i++) sem_post(&may_end);
+    client_until(current, &finished, 64);
+    ck_assert_int_eq(finished, 64);
+    shared_client_free(current);
+}
+END_TEST
+
+START_TEST(child_of_fork_frees_without_the_thread) {
+    slow_start();
+    pid_t child = fork();
+    if (child == 0) {
+        shared_client_free(current);
+        _exit(finished == 101 ? 0 : 1);
+    }
+    int status = 0;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    sem_post(&may_end);
+    client_until(current, &finished, 1);
+    shared_client_free(current);
+}
+END_TEST
+
+int main(void) {
+    const TTest *const tests[] = {
+        localhost_is_found,
+        unknown_name_is_a_retryable_error,
+        numeric_addresses_are_known,
+        free_does_not_wait_for_a_slow_job,
+        jobs_are_bounded,
+        child_of_fork_frees_without_the_thread,
+    };
+    return unit_run("resolver", tests, sizeof tests / sizeof *tests);
+}
