@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT
+ * inspect.c - how the queue stands: what waits, what runs, which things have no task. Never changes it.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/time.h"
+#include "net/pool.h"
+#include "queue/queue.h"
+
+enum { KEYS_MAX = 10000 };
+
+/* --- missing ---------------------------------------------------------------------------------------- */
+
+struct missing {
+    struct errand errand;
+    char **words; /* HMGET, lex:live:<queue>, keys */
+    size_t count; /* of words */
+};
+
+static void missing_drop(struct errand *errand) {
+    struct missing *missing = (struct missing *)errand;
+    for (size_t i = 0; i < missing->count; i++) free(missing->words[i]);
+    free(missing->words);
+}
+
+/* "<task id> <milliseconds>". One that is older than any claim may last is a leftover: its message was
+ * lost by Redis, or purged. Tasks that take long mark their key again. */
+static bool is_live(const struct reply *mark, int64_t oldest_ms) {
+    if (mark->type != REPLY_TEXT) return false;
+    const char *space = memchr(mark->text, ' ', mark->size);
+    int64_t time_ms;
+    if (!space) return true;
+    const char *end = mark->text + mark->size;
+    return !text_to_int(space + 1, (size_t)(end - space - 1), 0, INT64_MAX, &time_ms) ||
+           time_ms >= oldest_ms;
+}
+
+static void check_missing(struct errand *errand, const struct reply *reply,
+                          const struct shared_error *error) {
+    struct missing *missing = (struct missing *)errand;
+    struct queue *queue = queue_of(errand);
+    struct buffer json = {.data = NULL};
+    int64_t count = 0;
+    int64_t oldest_ms =
+        time_wall_us() / 1000 - client_setting(queue->client, "VISIBILITY_TIMEOUT_S") * 1000;
+    buffer_add_char(&json, '[');
+    for (size_t i = 0; !error && i + 2 < missing->count && i < reply->count; i++) {
+        const char *key = missing->words[i + 2];
+        if (is_live(reply->items[i], oldest_ms)) continue;
+        if (count++) buffer_add_char(&json, ',');
+        buffer_add_json(&json, key, strlen(key));
+    }
+    buffer_add_char(&json, ']');
+    struct shared_error no_memory;
+    if (json.failed) {
+        error_set(&no_memory, SHARED_SYSTEM, SHARED_ENOMEM, "queue: out of memory");
+        error = &no_memory;
+    }
+    if (errand->request && !error) errand->request->event->json = buffer_take(&json);
+    errand_answer(errand, count, error);
+    buffer_finish(&json);
+    errand_free(errand);
+}
+
+/* "[]" needs no question. */
+static shared_status answer_empty(shared_client *client, uint64_t tag) {
+    struct request *request = request_new(client, tag, 0, request_fail, NULL);
+    if (!request) return shared_error_code(shared_error_last());
+    request->event->kind = SHARED_EVENT_DONE;
+    request->event->json = text_copy("[]");
+    request_end(request);
+    return SHARED_OK;
+}
+
+static shared_status add_word(struct missing *missing, const char *word) {
+    missing->words[missing->count] = text_copy(word);
+    if (!missing->words[missing->count++]) return fail(SHARED_ENOMEM, "queue: out of memory");
+    return SHARED_OK;
+}
+
+static shared_status add_words(struct missing *missing, const char *name, const char *const *keys,
+                               size_t count) {
+    char live[QUEUE_KEY_SIZE];
+    queue_key(live, PREFIX_LIVE, name);
+    missing->words = calloc(count + 2, sizeof *missing->words);
+    if (!missing->words) return fail(SHARED_ENOMEM, "queue: out of memory");
+    shared_status status = add_word(missing, "HMGET");
+    if (status == SHARED_OK) status = add_word(missing, live);
+    for (size_t i = 0; i < count && status == SHARED_OK; i++) {
+        status = queue_text_check("key", keys[i], CELERY_KEY_SIZE_MAX);
+        if (status == SHARED_OK) status = add_word(missing, keys[i]);
+    }
+    return status;
+}
+
+shared_status shared_queue_missing(shared_client *client, const char *queue_name,
+                                   const char *const *keys, size_t count, uint64_t tag) {
+    shared_status status = client_check(client);
+    if (status < 0) return status;
+    if (count > KEYS_MAX) return fail(SHARED_EINVALID, "keys: %zu, at most %d", count, KEYS_MAX);
+    if (count && !keys) return fail(SHARED_EINVALID, "keys: NULL");
+    struct queue *queue = client_queue(client);
+    const char *name = queue ? queue_name_check(queue, queue_name) : NULL;
+    if (!name) return shared_error_code(shared_error_last());
+    if (count == 0) return answer_empty(client, tag);
+    struct missing *missing = errand_new(&queue->errands, sizeof *missing, check_missing);
+    if (!missing) return SHARED_ENOMEM;
+    missing->errand.drop = missing_drop;
+    status = add_words(missing, name, keys, count);
+    if (status == SHARED_OK) status = errand_request(&missing->errand, tag);
+    if (status < 0)
+        errand_free(&missing->errand);
+    else
+        errand_send(&missing->errand, queue->broker, (int32_t)missing->count,
+                    (const char *const *)missing->words, NULL);
+    return status;
+}
+
+/* --- stats ------------------------------------------------------------------------------------------- */
+
+struct stats {
+    struct errand errand;
+    struct outbox_count *outbox;
+    int64_t waiting, claimed, dead;
+};
+
+/* Belongs to PostgreSQL's connection until it answers, which may be after the queue is gone. */
+struct outbox_count {
+    struct operation operation;
+    struct stats *stats; /* NULL: gone */
+};
+
+static void stats_drop(struct errand *errand) {
+    struct stats *stats = (struct stats *)errand;
+    if (stats->outbox) stats->outbox->stats = NULL;
+}
+
+static void stats_end(struct stats *stats, const char *outbox) {
+    struct buffer json = {.data = NULL};
+    buffer_format(&json,
+                  "{\"waiting\":%" PRId64 ",\"claimed\":%" PRId64 ",\"dead\":%" PRId64
+                  ",\"outbox\":%s}",
+                  stats->waiting, stats->claimed, stats->dead, outbox);
+    if (stats->errand.request) stats->errand.request->event->json = buffer_take(&json);
+    errand_answer(&stats->errand, stats->waiting, NULL);
+    buffer_finish(&json);
+    errand_free(&stats->errand);
+}
+
+/* What Redis says is worth telling also while PostgreSQL is away: then outbox is null. */
+static void check_counted(struct operation *operation, struct rows *rows, int64_t touched,
+                          const struct shared_error *error) {
+    (void)touched;
+    struct outbox_count *outbox = (struct outbox_count *)operation;
+    struct stats *stats = outbox->stats;
+    size_t size;
+    const char *text = rows && !error ? rows->methods->value(rows, 0, 0, &size) : NULL;
+    if (stats) {
+        stats->outbox = NULL;
+        stats_end(stats, text ? text : "null");
+    }
+    free(outbox);
+}
+
+static void check_stats(struct errand *errand, const struct reply *reply,
+                        const struct shared_error *error) {
+    struct stats *stats = (struct stats *)errand;
+    if (error) {
+        errand_answer(errand, 0, error);
+        errand_free(errand);
+        return;
+    }
+    if (reply->type == REPLY_ARRAY && reply->count == 3) {
+        stats->waiting = reply->items[0]->integer;
+        stats->claimed = reply->items[1]->integer;
+        stats->dead = reply->items[2]->integer;
+    }
+    struct pool *pool = client_pool(queue_of(errand)->client);
+    stats->outbox = pool ? calloc(1, sizeof *stats->outbox) : NULL;
+    if (!stats->outbox) {
+        stats_end(stats, "null");
+        return;
+    }
+    stats->outbox->stats = stats;
+    stats->outbox->operation = (struct operation){.sql = "SELECT count(*) FROM task_outbox",
+                                                  .prepare = true,
+                                                  .sync = true,
+                                                  .repeatable = true,
+                                                  .finish = check_counted};
+    pool_read(pool, &stats->outbox->operation);
+}
+
+shared_status shared_queue_stats(shared_client *client, const char *queue_name, uint64_t tag) {
+    shared_status status = client_check(client);
+    if (status < 0) return status;
+    struct queue *queue = client_queue(client);
+    const char *name = queue ? queue_name_check(queue, queue_name) : NULL;
+    struct stats *stats = name ? errand_new(&queue->errands, sizeof *stats, check_stats) : NULL;
+    if (!stats) return shared_error_code(shared_error_last());
+    stats->errand.drop = stats_drop;
+    status = errand_request(&stats->errand, tag);
+    if (status < 0) {
+        errand_free(&stats->errand);
+        return status;
+    }
+    char lists[PRIORITY_STEPS][QUEUE_KEY_SIZE], dead[QUEUE_KEY_SIZE];
+    const char *words[PRIORITY_STEPS + 2];
+    for (int32_t step = 0; step < PRIORITY_STEPS; step++) {
+        queue_list_name(lists[step], name, step);
+        words[step] = lists[step];
+    }
+    queue_key(dead, PREFIX_DEAD, name);
+    words[PRIORITY_STEPS] = KEY_INDEX;
+    words[PRIORITY_STEPS + 1] = dead;
+    errand_run(&stats->errand, queue->broker, &script_stats, PRIORITY_STEPS + 2, PRIORITY_STEPS + 2,
+               words, NULL);
+    return SHARED_OK;
+}
