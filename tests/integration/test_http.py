@@ -1,0 +1,461 @@
+# SPDX-License-Identifier: MIT
+"""The backend's API over HTTP: what each path answers, what is refused, and what no client may do to others."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from dev.process import Process
+from stack import LabStack, wait_until
+from wire import connect, read_answers
+
+
+def case_make(client: httpx.Client, **fields: object) -> dict:
+    answer = client.post("/cases", json={"title": "A matter"} | fields)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def document_make(client: httpx.Client, content: bytes = b"Some text.", case_id: str | None = None,
+                  name: str = "note.txt", **fields: str) -> dict:
+    path = f"/cases/{case_id}/documents" if case_id else "/documents"
+    answer = client.post(path, files={"file": (name, content, "text/plain")}, data=fields)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+def fields_of(answer: httpx.Response) -> list[str]:
+    """The fields that a 422 names."""
+    assert answer.status_code == 422, answer.text
+    return [str(entry["loc"][-1]) for entry in answer.json()["detail"]]
+
+
+# -- cases ------------------------------------------------------------------------------------------------------------
+
+def test_case_is_made_read_changed_deleted(client: httpx.Client) -> None:
+    made = client.post("/api/cases", json={"title": "Müller ./. Meier", "description": "Lease"})
+    assert made.status_code == 201
+    case = made.json()
+    assert made.headers["Location"] == f"/cases/{case['id']}"
+    assert set(case) == {"id", "title", "description", "created_at", "updated_at"}
+    assert client.get(f"/cases/{case['id']}").json() == case
+    changed = client.patch(f"/cases/{case['id']}", json={"description": None, "title": "Meier"})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["description"] is None
+    assert changed.json()["updated_at"] > case["updated_at"]
+    assert client.get(f"/api/cases/{case['id']}").json() == changed.json()
+    assert client.delete(f"/cases/{case['id']}").status_code == 204
+    assert client.get(f"/cases/{case['id']}").status_code == 404
+
+
+def test_case_takes_an_id_once(client: httpx.Client) -> None:
+    name = f"case {secrets.token_hex(4)}/ü"
+    case = case_make(client, id=name)
+    assert case["id"] == name
+    again = client.post("/cases", json={"id": name, "title": "Again"})
+    assert (again.status_code, name in again.json()["detail"]) == (409, True)
+    path = f"/cases/{httpx.URL('').copy_with(path='/' + name).raw_path.decode()[1:].replace('/', '%2F')}"
+    assert client.get(path).json()["id"] == name
+
+
+@pytest.mark.parametrize(("body", "field"), [
+    ("{}", "title"),
+    ('{"title": ""}', "title"),
+    ('{"title": null}', "title"),
+    ('{"title": 5}', "title"),
+    ('{"title": "x", "description": ["no"]}', "description"),
+    ('{"title": "' + "x" * 256 + '"}', "title"),
+    ('{"title": "a\\u0000b"}', "title"),
+    ('{"title": "x", "titel": "y"}', "titel"),
+    ('{"title": "x", "created_at": "2026-01-01T00:00:00Z"}', "created_at"),
+    ('{"title": "x", "id": ""}', "id"),
+])
+def test_wrong_case_names_the_field(client: httpx.Client, body: str, field: str) -> None:
+    answer = client.post("/cases", content=body, headers={"Content-Type": "application/json"})
+    assert field in fields_of(answer)
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "nul", '{"title": "x"', '{"title": "x"} {}', "\x00"])
+def test_what_is_no_json_object_is_422(client: httpx.Client, body: str) -> None:
+    answer = client.post("/cases", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["detail"]
+
+
+def test_body_of_another_type_is_422(client: httpx.Client) -> None:
+    assert client.post("/cases", content='{"title": "x"}', headers={"Content-Type": "text/plain"}).status_code == 422
+
+
+@pytest.mark.parametrize("body", ['{"id": "other"}', '{"created_at": "2020-01-01T00:00:00Z"}', '{"title": ""}'])
+def test_case_cannot_be_changed_so(client: httpx.Client, body: str) -> None:
+    case = case_make(client)
+    answer = client.patch(f"/cases/{case['id']}", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422, answer.text
+    assert client.get(f"/cases/{case['id']}").json() == case
+
+
+def test_case_with_documents_is_deleted_on_purpose(client: httpx.Client, stack: LabStack) -> None:
+    case = case_make(client)
+    document = document_make(client, secrets.token_bytes(20), case["id"])
+    refused = client.delete(f"/cases/{case['id']}")
+    assert (refused.status_code, "cascade" in refused.json()["detail"]) == (409, True)
+    assert fields_of(client.delete(f"/cases/{case['id']}?cascade=maybe")) == ["cascade"]
+    file = stack.uploads / document["file_path"]
+    assert file.exists()
+    assert client.delete(f"/cases/{case['id']}?cascade=true").status_code == 204
+    assert client.get(f"/documents/{document['id']}").status_code == 404
+    wait_until(lambda: not file.exists(), 10, "the file is removed")
+
+
+def test_unknown_case_is_404(client: httpx.Client) -> None:
+    for method, path in (("GET", "/cases/none"), ("DELETE", "/cases/none"), ("DELETE", "/cases/none?cascade=1")):
+        assert client.request(method, path).status_code == 404
+    assert client.patch("/cases/none", json={"title": "x"}).status_code == 404
+
+
+# -- lists ------------------------------------------------------------------------------------------------------------
+
+def pages_of(client: httpx.Client, path: str, limit: int, **more: str) -> list[list[dict]]:
+    pages, after = [], None
+    while True:
+        query = {"limit": limit} | more | ({"after": after} if after else {})
+        body = client.get(path, params=query).raise_for_status().json()
+        pages.append(body["items"])
+        after = body["next"]
+        if after is None:
+            return pages
+
+
+def test_lists_are_paged_newest_first(client: httpx.Client) -> None:
+    case = case_make(client)
+    made = [document_make(client, case_id=case["id"], name=f"{number}.txt")["id"] for number in range(7)]
+    pages = pages_of(client, "/documents", 3, case_id=case["id"])
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert [document["id"] for page in pages for document in page] == made[::-1]
+    assert [len(page) for page in pages_of(client, "/documents", 7, case_id=case["id"])] == [7]
+
+
+def test_documents_are_listed_by_case_and_status(client: httpx.Client, pg: psycopg.Connection) -> None:
+    case = case_make(client)
+    done, waiting = (document_make(client, case_id=case["id"])["id"] for _ in range(2))
+    loose = document_make(client)["id"]
+    pg.execute("UPDATE documents SET extraction_status = 'completed' WHERE id = %s", [done])
+    listed = {status: [item["id"] for item in
+                       client.get("/documents", params={"case_id": case["id"], "status": status}).json()["items"]]
+              for status in ("pending", "completed", "failed")}
+    assert listed == {"pending": [waiting], "completed": [done], "failed": []}
+    of_none = client.get("/documents", params={"case_id": "", "limit": 200}).json()["items"]
+    assert loose in [item["id"] for item in of_none]
+    assert all(item["case_id"] is None for item in of_none)
+
+
+@pytest.mark.parametrize(("query", "field"), [
+    ("limit=-1", "limit"), ("limit=0", "limit"), ("limit=201", "limit"), ("limit=x", "limit"), ("limit=", "limit"),
+    ("limit=99999999999999999999", "limit"), ("after=x", "after"), ("after=bm90LWEtY3Vyc29y", "after"),
+    ("status=done", "status"),
+])
+def test_wrong_query_names_the_field(client: httpx.Client, query: str, field: str) -> None:
+    assert fields_of(client.get(f"/documents?{query}")) == [field]
+
+
+# -- documents --------------------------------------------------------------------------------------------------------
+
+def test_unknown_document_is_404(client: httpx.Client) -> None:
+    for path in ("", "/chunks", "/text", "/file", "/progress"):
+        answer = client.get(f"/documents/none{path}")
+        assert (answer.status_code, "none" in answer.json()["detail"]) == (404, True), path
+    assert client.delete("/documents/none").status_code == 404
+    assert client.post("/documents/none/extract").status_code == 404
+    assert client.get("/documents/none/text", headers={"Accept": "text/plain"}).status_code == 404
+
+
+def test_text_and_chunks_are_read_by_page(client: httpx.Client, pg: psycopg.Connection) -> None:
+    document = document_make(client)["id"]
+    assert client.get(f"/documents/{document}/text").json() == {"items": [], "next": None}
+    assert client.get(f"/documents/{document}/chunks").json() == {"items": [], "next": None}
+    for page in range(1, 6):
+        pg.execute("INSERT INTO document_pages VALUES (%s, %s, %s, 'text')", [document, page, f"Seite {page} – ä"])
+        pg.execute("INSERT INTO document_chunks (id, document_id, chunk_index, content, page_from, page_to)"
+                   " VALUES (%s, %s, %s, %s, %s, %s)",
+                   [f"{document}-{page}", document, page - 1, f"chunk {page}", page, page])
+    pages = pages_of(client, f"/documents/{document}/text", 2)
+    assert [[item["page"] for item in page] for page in pages] == [[1, 2], [3, 4], [5]]
+    assert pages[0][0] == {"document_id": document, "page": 1, "text": "Seite 1 – ä", "source": "text", "error": None}
+    chunks = pages_of(client, f"/documents/{document}/chunks", 2)
+    assert [[item["chunk_index"] for item in page] for page in chunks] == [[0, 1], [2, 3], [4]]
+    assert chunks[0][0]["page_from"] == 1
+    plain = client.get(f"/documents/{document}/text", headers={"Accept": "text/plain"})
+    assert plain.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert plain.text == "\f".join(f"Seite {page} – ä" for page in range(1, 6))
+    assert fields_of(client.get(f"/documents/{document}/text?after=x")) == ["after"]
+
+
+def test_document_is_read_again(client: httpx.Client, pg: psycopg.Connection) -> None:
+    document = document_make(client)["id"]
+    assert client.post(f"/documents/{document}/extract").json()["attempt"] == 0  # it waits anyway
+    pg.execute("UPDATE documents SET extraction_status = 'failed', error = 'bad', error_class = 'permanent',"
+               " error_code = 'file_damaged', pages_failed = 2, attempt = 3 WHERE id = %s", [document])
+    pg.execute("INSERT INTO document_pages VALUES (%s, 1, 'old', 'text')", [document])
+    pg.execute("INSERT INTO document_chunks (id, document_id, chunk_index, content) VALUES (%s, %s, 0, 'old')",
+               [f"{document}-0", document])
+    answer = client.post(f"/documents/{document}/extract")
+    assert answer.status_code == 202
+    body = answer.json()
+    assert (body["extraction_status"], body["attempt"], body["error"], body["error_code"], body["pages_failed"]) \
+        == ("pending", 4, None, None, 0)
+    assert client.get(f"/documents/{document}/text").json()["items"] == []
+    assert len(client.get(f"/documents/{document}/chunks").json()["items"]) == 1  # found until new ones replace them
+
+
+def test_extraction_is_queued_for_each_document(stack: LabStack, client: httpx.Client, redis_client: object) -> None:
+    before = redis_client.llen("celery")
+    document = document_make(client)["id"]
+    wait_until(lambda: redis_client.llen("celery") == before + 1, 10, "the task is in Redis")
+    assert document in json.dumps(redis_client.lrange("celery", 0, -1)) or \
+        any(document.encode() in __import__("base64").b64decode(json.loads(text)["body"])
+            for text in redis_client.lrange("celery", 0, -1))
+
+
+def test_shared_file_goes_with_its_last_document(client: httpx.Client, stack: LabStack) -> None:
+    content = secrets.token_bytes(100)
+    first, second = (document_make(client, content) for _ in range(2))
+    assert first["file_path"] == second["file_path"]
+    file = stack.uploads / first["file_path"]
+    assert client.delete(f"/documents/{first['id']}").status_code == 204
+    metric = "lex_backend_releases 0"
+    wait_until(lambda: metric in client.get("/metrics").text, 10, "the removal is over")
+    assert file.read_bytes() == content
+    assert client.delete(f"/documents/{second['id']}").status_code == 204
+    wait_until(lambda: not file.exists(), 10, "the file is removed")
+
+
+# -- files ------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize(("header", "status", "content", "shown"), [
+    (None, 200, b"0123456789", None),
+    ("bytes=0-0", 206, b"0", "bytes 0-0/10"),
+    ("bytes=-3", 206, b"789", "bytes 7-9/10"),
+    ("bytes=8-99", 206, b"89", "bytes 8-9/10"),
+    ("bytes=10-", 416, b"", "bytes */10"),
+    ("bytes=0-1,3-4", 200, b"0123456789", None),
+    ("bytes=" + ",".join("0-1" for _ in range(1000)), 200, b"0123456789", None),
+    ("bytes=0-18446744073709551616", 206, b"0123456789", "bytes 0-9/10"),
+])
+def test_file_is_given_in_ranges(client: httpx.Client, header: str | None, status: int, content: bytes,
+                                 shown: str | None) -> None:
+    document = document_make(client, b"0123456789")
+    answer = client.get(f"/documents/{document['id']}/file", headers={"Range": header} if header else {})
+    assert (answer.status_code, answer.content, answer.headers.get("Content-Range")) == (status, content, shown)
+
+
+def test_file_is_never_part_of_the_site(client: httpx.Client) -> None:
+    name = 'Ver"trag\\ ä€.html'
+    document = client.post("/documents", files={"file": (name, b"<script>1</script>", "text/html")}).json()
+    answer = client.get(f"/documents/{document['id']}/file")
+    assert answer.headers["Content-Type"] == "application/octet-stream"
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    disposition = answer.headers["Content-Disposition"]
+    assert disposition.startswith("attachment; filename=")
+    assert "filename*=UTF-8''" in disposition
+    assert disposition.isascii()
+    etag = answer.headers["ETag"]
+    assert client.get(f"/documents/{document['id']}/file", headers={"If-None-Match": etag}).status_code == 304
+    part = {"Range": "bytes=0-0"}
+    assert client.get(f"/documents/{document['id']}/file", headers=part | {"If-Range": etag}).status_code == 206
+    assert client.get(f"/documents/{document['id']}/file", headers=part | {"If-Range": '"old"'}).status_code == 200
+
+
+def test_file_outside_the_folder_is_not_there(client: httpx.Client, pg: psycopg.Connection, stack: LabStack) -> None:
+    document = document_make(client, secrets.token_bytes(10))
+    (stack.uploads / "link").unlink(missing_ok=True)
+    (stack.uploads / "link").symlink_to("/etc/passwd")
+    for path in ("../settings.json", "/etc/passwd", "link", "tmp", "none"):
+        pg.execute("UPDATE documents SET file_path = %s WHERE id = %s", [path, document["id"]])
+        assert client.get(f"/documents/{document['id']}/file").status_code == 404, path
+    pg.execute("UPDATE documents SET file_path = %s WHERE id = %s",
+               [str(stack.uploads / document["file_path"]), document["id"]])
+    assert client.get(f"/documents/{document['id']}/file").status_code == 200  # absolute, but within
+
+
+# -- the rest of the site ---------------------------------------------------------------------------------------------
+
+def test_page_is_served_with_a_strict_policy(client: httpx.Client) -> None:
+    answer = client.get("/")
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    policy = answer.headers["Content-Security-Policy"]
+    for word in ("default-src 'none'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"):
+        assert word in policy
+    assert "unsafe" not in policy
+    assert client.get("/", headers={"If-None-Match": answer.headers["ETag"]}).status_code == 304
+    assert client.get("/style.css").headers["Content-Type"] == "text/css; charset=utf-8"
+    assert client.get("/app.js").headers["Content-Type"] == "text/javascript; charset=utf-8"
+    assert client.get("/none.js").status_code == 404
+
+
+def test_openapi_tells_of_every_route(client: httpx.Client) -> None:
+    described = client.get("/openapi.json").json()
+    assert described["openapi"].startswith("3.1")
+    assert {"get", "post"} <= set(described["paths"]["/documents"])
+    for path, operations in described["paths"].items():
+        for operation in operations.values():
+            names = [item["name"] for item in operation["parameters"] if item["in"] == "path"]
+            assert names == (["id"] if "{id}" in path else [])
+    components = described["components"]["schemas"]
+    references = json.dumps(described).split("#/components/schemas/")[1:]
+    assert {reference.split('"')[0] for reference in references} <= set(components)
+
+
+def test_health_tells_of_both_servers(client: httpx.Client) -> None:
+    for path in ("/health", "/readyz"):
+        body = client.get(path).json()
+        assert (body["status"], body["postgres"]["status"], body["redis"]["status"]) == ("ok", "ok", "ok")
+    assert client.get("/livez").json() == {"status": "ok"}
+    metrics = client.get("/metrics").text
+    assert "lex_backend_http_requests_total" in metrics
+    assert "lex_backend_relay_up 1" in metrics
+
+
+def test_methods_that_are_not_there_are_405(client: httpx.Client) -> None:
+    for method, path, allowed in (("PUT", "/cases", "GET, HEAD, POST"), ("POST", "/documents/x/file", "GET, HEAD"),
+                                  ("HEAD", "/documents/x/progress", "GET"), ("POST", "/", "GET, HEAD")):
+        answer = client.request(method, path)
+        assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+    options = client.options("/cases")
+    assert (options.status_code, options.headers["Allow"]) == (204, "GET, HEAD, POST")
+    assert client.get("/nowhere").status_code == 404
+    assert client.get("/documents/").status_code == 404
+
+
+def test_head_has_no_body(client: httpx.Client) -> None:
+    answer = client.head("/livez")
+    assert (answer.status_code, answer.content, answer.headers["Content-Length"]) == (200, b"", "15")
+
+
+# -- settings that it must refuse, servers that are away --------------------------------------------------------------
+
+def backend_fails(stack: LabStack, timeout_s: float = 20, **env: str) -> tuple[int, str]:
+    program = stack.backend_program(**({"BACKEND_PORT": "0"} | env))
+    done = subprocess.run(program.argv, env=program.env, cwd=stack.folder, capture_output=True, text=True,
+                          timeout=timeout_s, check=False)
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(("env", "named"), [
+    ({"BACKEND_HOST": "0.0.0.0"}, "BACKEND_ALLOW_REMOTE"),
+    ({"BACKEND_HOST": "no.such.host.invalid"}, "BACKEND_HOST"),
+    ({"BACKEND_PORT": "66000"}, "BACKEND_PORT"),
+    ({"UPLOAD_DIR": "/proc/none"}, "UPLOAD_DIR"),
+    ({"DATABASE_URL": "mysql://user:hidden-word@localhost/x"}, "DATABASE_URL"),
+    ({"REDIS_URL": "http://:hidden-word@localhost"}, "REDIS_URL"),
+])
+def test_wrong_setting_is_named(stack: LabStack, env: dict[str, str], named: str) -> None:
+    code, text = backend_fails(stack, **env)
+    assert code == 78
+    assert named in text
+    assert "hidden-word" not in text
+
+
+def test_taken_port_is_told(stack: LabStack, backend: Process) -> None:
+    code, text = backend_fails(stack, BACKEND_PORT=str(stack.settings["backend_port"]))
+    assert code == 78
+    assert "in use" in text
+
+
+def test_it_gives_up_waiting_and_says_for_what(stack: LabStack) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        code, text = backend_fails(stack, STARTUP_TIMEOUT_S="1",
+                                   REDIS_URL=f"redis://127.0.0.1:{port}", CELERY_BROKER_URL="",
+                                   CELERY_RESULT_BACKEND="")
+    assert code == 69
+    assert "redis" in text
+
+
+def test_servers_away_is_503_and_mends_itself(stack: LabStack, client: httpx.Client) -> None:
+    document = document_make(client)
+    stack.kill("postgres")
+    answer = client.get(f"/documents/{document['id']}")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2"), answer.text
+    wait_until(lambda: client.get("/readyz").status_code == 503, 10, "not ready")
+    assert client.get("/livez").status_code == 200
+    stack.start_again("postgres")
+    wait_until(lambda: client.get(f"/documents/{document['id']}").status_code == 200, 15, "answers again")
+    wait_until(lambda: client.get("/readyz").status_code == 200, 15, "ready again")
+
+
+def test_redis_away_loses_no_upload(stack: LabStack, client: httpx.Client, pg: psycopg.Connection) -> None:
+    stack.kill("redis")
+    document = document_make(client)["id"]
+    stack.start_again("redis")
+    wait_until(lambda: not pg.execute("SELECT 1 FROM task_outbox WHERE key = %s", [document]).fetchone(), 20,
+               "the task was sent")
+
+
+def test_it_waits_for_servers_at_start(stack: LabStack, backend: Process) -> None:
+    stack.stop_one("backend")
+    stack.kill("redis")
+    process = stack.start_again("backend", ready=False)
+    wait_until(lambda: "/readyz says 503" in (stack.backend_missing() or ""), 10, "it listens, and is not ready")
+    assert httpx.get(f"{stack.backend_url}/livez").status_code == 200
+    stack.start_again("redis")
+    process.wait_ready()
+
+
+# -- ends and processes -----------------------------------------------------------------------------------------------
+
+def test_sigterm_finishes_what_is_under_way(stack: LabStack, client: httpx.Client, backend: Process) -> None:
+    with connect(stack.backend_url) as connection:
+        body = b'{"title": "slow"}'
+        head = f"Host: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(b"POST /cases HTTP/1.1\r\n" + head.encode() + body[:5])
+        wait_until(lambda: "lex_backend_http_requests_open 2" in client.get("/metrics").text, 5, "it is under way")
+        os.kill(stack.pid("backend"), signal.SIGTERM)
+        wait_until(lambda: "stopping" in stack.log("backend"), 5, "it stops")
+        connection.sendall(body[5:])
+        assert [answer.status for answer in read_answers(connection, 1)] == [201]
+    assert stack.stop_one("backend") == 0
+
+
+def test_several_processes_share_the_port(stack: LabStack) -> None:
+    with stack.backend_with(BACKEND_PROCESSES="3") as process:
+        children = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True,
+                                  check=True).stdout.split()
+        assert len(children) == 3
+        case = case_make(stack.client)
+        os.kill(int(children[0]), signal.SIGKILL)
+        wait_until(lambda: len(subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True,
+                                              check=False).stdout.split()) == 3, 10, "it was replaced")
+        for _ in range(20):
+            with httpx.Client(base_url=stack.backend_url) as client:
+                assert client.get(f"/cases/{case['id']}").status_code == 200
+
+
+def test_idle_backend_is_small(stack: LabStack) -> None:
+    if os.environ.get("ASAN_OPTIONS"):
+        pytest.skip("sanitizers need memory of their own")
+    with stack.backend_with() as process:
+        case_make(stack.client)
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        rss_kb = int(status.split("VmRSS:")[1].split()[0])
+        assert rss_kb <= 12 * 1024
+
+
+def test_answers_survive_a_client_that_leaves(stack: LabStack, client: httpx.Client) -> None:
+    document = document_make(client)
+    for _ in range(50):
+        with connect(stack.backend_url) as connection:
+            connection.sendall(f"GET /documents/{document['id']} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert client.get(f"/documents/{document['id']}").status_code == 200
+    wait_until(lambda: "lex_backend_http_requests_open 1" in client.get("/metrics").text, 5, "none is left over")
