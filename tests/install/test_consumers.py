@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Builds of others find the installed library, and the source tree as a subproject: pkg-config with and without
+--static and below a sysroot, CMake, meson. Each consumer is compiled, linked and run, and prints a version."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from test_install import Tree, tree  # noqa: F401  # the fixture
+
+from dev.build import tool_environment
+from dev.stack import BUILD, ROOT
+
+PACKAGE_TESTS = ROOT / "tests" / "package"
+CONSUMER = """project('consumer', 'c', meson_version: '>=1.0')
+executable('version', 'version.c', dependencies: dependency('libshared', version: '>=0.1.0'))
+"""
+
+
+@pytest.fixture
+def consumer(tmp_path: Path) -> Path:
+    """A folder with a stranger's program."""
+    for name in ("version.c", "CMakeLists.txt"):
+        shutil.copy(PACKAGE_TESTS / name, tmp_path)
+    (tmp_path / "meson.build").write_text(CONSUMER)
+    return tmp_path
+
+
+def version_of(tree: Tree, folder: Path) -> str:  # noqa: F811
+    return tree.run("pkg-config --modversion libshared", folder)
+
+
+def test_the_static_library_links_with_what_pkg_config_says(tree: Tree, consumer: Path) -> None:  # noqa: F811
+    tree.run('eval "cc -Wall -Werror version.c $(pkg-config --variable=libdir libshared)/libshared.a -o version '
+             '$(pkg-config --cflags libshared) $(pkg-config --static --libs libshared | sed s/-lshared//)"', consumer)
+    assert tree.run("./version", consumer) == version_of(tree, consumer)
+    assert "libshared.so" not in tree.run("ldd ./version", consumer)
+
+
+def test_a_user_of_the_shared_library_links_nothing_else(tree: Tree, consumer: Path) -> None:  # noqa: F811
+    words = tree.run("pkg-config --libs libshared", consumer).split(" -l")
+    assert words[1:] == ["shared"]
+
+
+def test_a_sysroot_goes_before_each_path(tree: Tree, consumer: Path) -> None:  # noqa: F811
+    said = tree.run("PKG_CONFIG_SYSROOT_DIR=/sys-root pkg-config --cflags --libs libshared", consumer)
+    prefix = str(tree.root).replace(" ", "\\ ")
+    assert f"-I/sys-root{prefix}/include/libshared" in said
+    assert f"-L/sys-root{prefix}/lib" in said
+
+
+def test_cmake_finds_both_libraries(tree: Tree, consumer: Path) -> None:  # noqa: F811
+    tree.run(f"cmake -S . -B out -DCMAKE_PREFIX_PATH='{tree.root}' && cmake --build out", consumer)
+    for program in ("out/version", "out/version-static"):
+        assert tree.run(f"env -u LD_LIBRARY_PATH {program}", consumer) == version_of(tree, consumer)
+
+
+def test_cmake_refuses_another_minor_version(tree: Tree, consumer: Path) -> None:  # noqa: F811
+    file = consumer / "CMakeLists.txt"
+    file.write_text(file.read_text().replace("libshared 0.1 ", "libshared 0.2 "))
+    done = subprocess.run(["cmake", "-S", ".", "-B", "out", f"-DCMAKE_PREFIX_PATH={tree.root}"], cwd=consumer,
+                          env=tree.environment(), capture_output=True, text=True, check=False)
+    assert done.returncode and "compatible with requested version" in done.stderr
+
+
+def test_meson_finds_the_installed_library(tree: Tree, consumer: Path) -> None:  # noqa: F811
+    tree.run("meson setup out && meson compile -C out", consumer)
+    assert tree.run("out/version", consumer) == version_of(tree, consumer)
+
+
+def test_meson_builds_it_as_a_subproject(tree: Tree, consumer: Path) -> None:  # noqa: F811
+    (consumer / "subprojects").mkdir()
+    (consumer / "subprojects" / "libshared").symlink_to(ROOT)
+    (consumer / "meson.build").write_text(CONSUMER.replace(
+        "executable(", "subproject('libshared', default_options: ['apps=false', 'tests=false'])\nexecutable("))
+    done = subprocess.run("meson setup out && ninja -C out version", cwd=consumer, shell=True,
+                          env=tool_environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    run = subprocess.run([consumer / "out" / "version"], capture_output=True, text=True, check=False,
+                         env=tool_environment())
+    assert run.stdout.strip() == version_of(tree, consumer)
+
+
+def test_destdir_takes_all_of_it(tree: Tree, tmp_path: Path) -> None:  # noqa: F811
+    """What a packager does: the same files below DESTDIR, and nothing that names it."""
+    stage = tmp_path / "stage"
+    done = subprocess.run(["meson", "install", "-C", str(BUILD), "--no-rebuild", "--destdir", str(stage)],
+                          env=tool_environment(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    below = stage / tree.root.relative_to("/")
+    staged = {path.relative_to(below) for path in below.rglob("*")}
+    assert staged == {path.relative_to(tree.root) for path in tree.root.rglob("*")}
+    named = [path for path in below.rglob("*") if path.is_file() and str(stage).encode() in path.read_bytes()]
+    assert not named

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""The Debian packages: clean to lintian, the same bytes wherever and whenever they are built, at home on a fresh
+system. ./dev test package makes them first. Never installs anything on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev import package
+from dev.stack import ROOT
+
+HERE = Path(__file__).parent
+# What the fresh system has before ours comes: a compiler, CMake, and what our packages depend on.
+INCLUDED = ("gcc,libc6-dev,make,cmake,pkg-config,libhiredis-dev,libjansson-dev,libpq-dev,libssl-dev,zlib1g-dev,"
+            "libmicrohttpd12,libseccomp2,libutf8proc2,libgcc-s1")
+ELSEWHERE = {"LC_ALL": "C", "LANG": "C", "TZ": "Pacific/Auckland", "USER": "somebody", "LOGNAME": "somebody",
+             "DEB_BUILD_OPTIONS": "parallel=1"}
+
+
+def run(*argv: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([str(word) for word in argv], cwd=cwd, env=package.ENVIRONMENT, text=True, timeout=600,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+
+
+def folder_make() -> Path:
+    """A folder that another user may own and reach."""
+    folder = Path(tempfile.mkdtemp(prefix="lex-package-", dir="/tmp"))
+    folder.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Path]:
+    folder = folder_make()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[tuple[dict[str, Path], Path]]:
+    """The packages, and their source tree again: somebody may go on editing while the tests run."""
+    folder = folder_make()
+    source = package.prepare()
+    again = Path(shutil.copytree(source, folder / "far" / "away" / "tree"))
+    yield package.build_debs(source, package.FOLDER / "dev.log"), again
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def debs(made: tuple[dict[str, Path], Path]) -> dict[str, Path]:
+    return made[0]
+
+
+def test_lintian_finds_neither_errors_nor_warnings(debs: dict[str, Path]) -> None:
+    changes = next(package.FOLDER.glob("*.changes"))
+    done = run("lintian", "--allow-root", "--fail-on", "error,warning", changes)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(("line", "code"), [("", 0), (" shared_gone@LIBSHARED_0.1 0.1.0\n", 1)])
+def test_a_name_that_is_lost_ends_the_build(debs: dict[str, Path], tmp_path: Path, line: str, code: int) -> None:
+    source = package.FOLDER / "libshared"
+    symbols = tmp_path / "symbols"
+    symbols.write_text((source / "debian" / "libshared0.symbols").read_text() + line)
+    done = run("dpkg-gensymbols", "-plibshared0", "-Pdebian/libshared0", "-c4", "-v0.1.0+ci", f"-I{symbols}",
+               f"-O{tmp_path / 'out'}", cwd=source)
+    assert done.returncode == code, done.stdout
+    assert ("shared_gone" in done.stdout) == bool(line)
+
+
+def test_a_fresh_system_installs_uses_and_forgets_them(debs: dict[str, Path], elsewhere: Path) -> None:
+    for file in (*(debs[name] for name in package.NAMES), ROOT / "examples" / "first.c",
+                 ROOT / "examples" / "example.h", HERE / "fresh.sh", HERE / "CMakeLists.txt",
+                 HERE / "version.c"):
+        shutil.copy(file, elsewhere)
+    suite = next(value.strip('"') for name, _, value in
+                 (line.partition("=") for line in Path("/etc/os-release").read_text().splitlines())
+                 if name == "VERSION_CODENAME")
+    sources = [path for path in (Path("/etc/apt/sources.list.d/debian.sources"),
+                                 Path("/etc/apt/sources.list.d/ubuntu.sources"), Path("/etc/apt/sources.list"))
+               if path.exists()]
+    fetching = [line for line in run("apt-config", "dump").stdout.splitlines()
+                if line.startswith(("Acquire::http", "Acquire::Check-"))]
+    done = run("mmdebstrap", "--variant=apt", "--format=null", f"--include={INCLUDED}",
+               *(f"--aptopt={line}" for line in fetching), f"--customize-hook=copy-in '{elsewhere}' /root",
+               f"--customize-hook=chroot \"$1\" sh '/root/{elsewhere.name}/fresh.sh' '/root/{elsewhere.name}'",
+               suite, "/dev/null", sources[0])
+    assert done.returncode == 0, done.stdout[-8000:]
+    assert "== fresh: all of it" in done.stdout
+
+
+def digests(found: dict[str, Path]) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in found.values()}
+
+
+def library_bytes(found: dict[str, Path], folder: Path) -> bytes:
+    done = run("dpkg-deb", "-x", found["libshared0"], folder)
+    assert done.returncode == 0, done.stdout
+    return next(folder.rglob("libshared.so.0.1.0")).read_bytes()
+
+
+def test_another_folder_hour_user_umask_language_and_zone_make_the_same_bytes(
+        made: tuple[dict[str, Path], Path], tmp_path: Path) -> None:
+    debs, source = made
+    prefix: tuple[str, ...] = ("sh", "-c", 'umask 002; exec "$@"', "sh")
+    if os.geteuid() == 0:
+        run("chown", "-R", "65534:65534", source.parent)
+        prefix = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *prefix)
+    other = package.build_debs(source, tmp_path / "log", prefix, **ELSEWHERE)
+    assert library_bytes(debs, tmp_path / "one") == library_bytes(other, tmp_path / "other")
+    assert digests(debs) == digests(other)
