@@ -87,6 +87,32 @@ def run(argv: Sequence[str | Path], log: Path, what: str, *, env: dict[str, str]
         raise DevError(f"{what} failed ({exit_text(done.returncode)}); {log} ends with:\n{log_tail(log)}")
 
 
+def run_bounded(argv: Sequence[str | Path], timeout_s: float, *, cwd: Path, env: dict[str, str],
+                end_s: float = 30) -> int:
+    """Runs a command that shows its own output; its exit code. One that hangs is asked to end, then killed with its
+    whole process group, and DevError says so; so is one that runs when we are interrupted."""
+    # A shell's background job has INT and QUIT ignored, and all that it starts has; but here they must end things.
+    listening = ["env", "--default-signal=INT,QUIT", "setpriv", "--pdeathsig=INT", "--"]
+    child = subprocess.Popen([*listening, *argv], cwd=cwd, env=env, start_new_session=True)
+    try:
+        return child.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        raise DevError(f"{argv[0]} did not end within {timeout_s:g} s and was stopped") from None
+    finally:
+        if child.poll() is None:
+            group_end(child, end_s)
+
+
+def group_end(child: subprocess.Popen[bytes], end_s: float) -> None:
+    """SIGINT, which lets a test runner tidy up; what is left of the group after end_s is killed."""
+    os.killpg(child.pid, signal.SIGINT)
+    try:
+        child.wait(end_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
 def exit_text(code: int) -> str:
     """How a program ended, for people."""
     if code >= 0:

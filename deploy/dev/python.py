@@ -46,8 +46,7 @@ def python_venv() -> Path:
 
 def python_sanitized(python: Path) -> dict[str, str]:
     """The binding and the library in it built with ASan and UBSan, in front of the installed one by the environment
-    that this gives. The interpreter is an ordinary one, so that ASan must be loaded before it; its memory comes from
-    malloc, so that ASan sees the end of each block. Without leaks: an interpreter does not free what it ends with."""
+    that this gives."""
     folder = ROOT / "build-python-asan"
     site = folder / "site"
     tools = {"PATH": f"{VENV / 'bin'}{os.pathsep}{os.environ['PATH']}"}
@@ -59,11 +58,16 @@ def python_sanitized(python: Path) -> dict[str, str]:
     step("compiling it", ["ninja", "-C", str(folder)], log, tools)
     step("copying it into place", ["meson", "install", "-C", str(folder), "--no-rebuild", "--quiet",
                                    "--skip-subprojects", "--tags=runtime,python-runtime"], log, tools)
+    return {"PYTHONPATH": str(site), "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", **sanitizer_preload()}
+
+
+def sanitizer_preload() -> dict[str, str]:
+    """An ordinary interpreter loads a library built with ASan only when ASan was loaded before it. Its memory comes
+    from malloc, so that ASan sees the end of each block. Without leaks: it does not free what it ends with."""
     libraries = [subprocess.run(["gcc", f"-print-file-name={name}"], check=True, capture_output=True,
                                 text=True).stdout.strip() for name in ("libasan.so", "libstdc++.so.6")]
-    return {"PYTHONPATH": str(site), "LD_PRELOAD": " ".join(libraries), "PYTHONMALLOC": "malloc",
-            "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=1:halt_on_error=1",
-            "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1"}
+    return {"LD_PRELOAD": " ".join(libraries), "PYTHONMALLOC": "malloc",
+            "ASAN_OPTIONS": "detect_leaks=0:detect_stack_use_after_return=1:halt_on_error=1"}
 
 
 def sqlalchemy_other(python: Path) -> Path:

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from .build import build, tool_environment
 from .lint import CHECKS, files, tool
-from .process import DevError, log_tail
+from .process import DevError, log_tail, run_bounded
 from .proof import COVERAGE_OPTIONS, analyzer_complaints, coverage_complaints, torture_complaints
-from .python import python_sanitized, python_venv, sqlalchemy_other
+from .python import python_sanitized, python_venv, sanitizer_preload, sqlalchemy_other
 from .stack import ROOT
 
 ASAN = ("-Db_sanitize=address,undefined", "-Db_lundef=false")
@@ -39,8 +39,11 @@ FUZZ_RUNS = 200_000  # each target in ./dev test: from one seed, so that every m
 FUZZ_ALONE_S = 60  # and in ./dev test fuzz, from a seed drawn
 NETWORK_STRIDE = "13"  # every so many bytes the connection is cut, in ./dev test
 VALGRIND_WITHOUT = ("base-number", "base-time", "model-json_syntax")  # millions of texts, and no memory kept: ASan's
+LOADED_BY_PYTHON = "test_verdict.py"  # the one test that has libshared in pytest's own process
 NOT_TORTURE = ("--no-suite", "torture")  # which is a suite of its own
+RUNNER_TIMEOUT_S = 1200  # one call of meson or pytest; the longest, pytest under ASan, takes 600 s
 VALGRIND = "valgrind --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99 -q"
+WRAPPED = f"--wrapper={VALGRIND}"
 
 
 @dataclass
@@ -76,11 +79,12 @@ def count_junit(file: Path, exit_code: int) -> Count:
 
 def run_meson(folder: Path, suites: tuple[str, ...], rest: list[str], *options: str, **env: str) -> Count:
     """meson test of some suites of a build folder."""
-    report = folder / "meson-logs" / "testlog.junit.xml"
+    log = "testlog-valgrind" if WRAPPED in options else "testlog"  # meson names it by the wrapper
+    report = folder / "meson-logs" / f"{log}.junit.xml"
     report.unlink(missing_ok=True)
     argv = ["meson", "test", "-C", str(folder), "--no-rebuild", "--print-errorlogs", *options,
             *(word for suite in suites for word in ("--suite", suite)), *rest]
-    code = subprocess.run(argv, cwd=ROOT, env=tool_environment(**env), check=False).returncode
+    code = run_bounded(argv, RUNNER_TIMEOUT_S, cwd=ROOT, env=tool_environment(**env))
     return count_junit(report, code)
 
 
@@ -89,8 +93,7 @@ def run_pytest(folder: Path, tests: str, rest: list[str], python: Path | str = s
     report = folder / f"{tests.replace('/', '-')}.junit.xml"
     report.unlink(missing_ok=True)
     argv = [str(python), "-m", "pytest", "-q", f"--junitxml={report}", "-o", "junit_family=xunit2", *rest]
-    code = subprocess.run(argv, cwd=ROOT / tests, env=tool_environment(BUILD_DIR=str(folder), **env),
-                          check=False).returncode
+    code = run_bounded(argv, RUNNER_TIMEOUT_S, cwd=ROOT / tests, env=tool_environment(BUILD_DIR=str(folder), **env))
     return count_junit(report, code)
 
 
@@ -127,8 +130,9 @@ def suite_integration(rest: list[str]) -> Count:
 
 
 def two_at_a_time(rest: list[str]) -> list[str]:
-    """Two workers, each with a stack of its own; not where the caller has narrowed the run down."""
-    return rest or ["-n", "2", "--dist", "loadfile"]
+    """Two workers, each with a stack of its own; not where the caller has narrowed the run down. A worker that dies
+    ends the run: pytest-xdist 3.8 with loadfile waits for ever for the tests that the dead one had."""
+    return rest or ["-n", "2", "--dist", "loadfile", "--max-worker-restart", "0"]
 
 
 def suite_simulation(rest: list[str]) -> Count:
@@ -202,9 +206,13 @@ def suite_docs(rest: list[str]) -> Count:
 
 
 def suite_asan(rest: list[str]) -> Count:
-    folder = build(ROOT / "build-asan", ASAN)
+    """All of it, or what the rest names of tests/integration."""
+    folder, tests, timeout = build(ROOT / "build-asan", ASAN), "tests/integration", "--timeout=300"
+    if rest:
+        return run_pytest(folder, tests, [timeout, *rest], **SANITIZERS)
     count = run_meson(folder, ("unit", "fuzz", "torture"), [], "--timeout-multiplier=3", **SANITIZERS)
-    count.add(run_pytest(folder, "tests/integration", ["--timeout=300", *two_at_a_time(rest)], **SANITIZERS))
+    count.add(run_pytest(folder, tests, [timeout, *two_at_a_time([]), f"--ignore={LOADED_BY_PYTHON}"], **SANITIZERS))
+    count.add(run_pytest(folder, tests, [timeout, LOADED_BY_PYTHON], **SANITIZERS | sanitizer_preload()))
     return count
 
 
@@ -217,7 +225,7 @@ def suite_valgrind(rest: list[str]) -> Count:
     folder = build(ROOT / "build")
     names = sorted({f"{part}-{test.stem.removeprefix('test_')}" for part in ("base", "model")
                     for test in (ROOT / "tests" / "unit" / part).glob("test_*.c")} - set(VALGRIND_WITHOUT))
-    count = run_meson(folder, (), names, f"--wrapper={VALGRIND}", "--timeout-multiplier=10",
+    count = run_meson(folder, (), names, WRAPPED, "--timeout-multiplier=10",
                       CK_TIMEOUT_MULTIPLIER="10")
     count.add(run_pytest(folder, "tests/integration", ["--timeout=300", "test_examples.py", *rest],
                          EXAMPLE_WRAPPER=VALGRIND))
@@ -245,7 +253,8 @@ def fuzz(folder: Path, target: str, bound: tuple[str, ...]) -> str:
     """Runs one target; what it says when it found something."""
     found, log = folder.parents[1] / "found" / target, folder / f"{target}.log"
     found.mkdir(parents=True, exist_ok=True)
-    argv = [str(folder / f"fuzz-{target}"), *bound, *FUZZ,
+    words = ROOT / "tests" / "fuzz" / "dictionaries" / f"{target}.dict"
+    argv = [str(folder / f"fuzz-{target}"), *bound, *FUZZ, f"-dict={words}",
             f"-artifact_prefix={folder}/{target}-", str(found), str(ROOT / "tests" / "fuzz" / "corpus" / target)]
     with log.open("wb") as output:
         code = subprocess.run(argv, cwd=folder, env=tool_environment(**SANITIZERS), stdout=output, stderr=output,

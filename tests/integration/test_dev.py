@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from dev.process import DevError, process_alive, wait_until
+from dev.process import DevError, process_alive, run_bounded, wait_until
 from dev.stack import BUILD, PROGRAMS, ROOT, free_space_check
 from pdf import pdf_numbered
 
@@ -296,3 +296,15 @@ def test_a_suite_that_does_not_exist_is_named(dev: Dev) -> None:
     done = dev.run("test", "nonsense")
     assert done.returncode == 1
     assert "no suite 'nonsense'; there are: lint, unit" in done.stderr
+
+
+def test_a_runner_gives_its_exit_code(tmp_path: Path) -> None:
+    assert run_bounded(["sh", "-c", "exit 7"], 60, cwd=tmp_path, env=dict(os.environ)) == 7
+
+
+def test_a_runner_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    script = "trap '' INT; sleep 1000 & echo $! > child; wait; wait"
+    with pytest.raises(DevError, match="sh did not end within 0.5 s and was stopped"):
+        run_bounded(["sh", "-c", script], 0.5, cwd=tmp_path, env=dict(os.environ), end_s=0.2)
+    pid = int((tmp_path / "child").read_text())
+    wait_until(lambda: not process_alive(pid), 10, "the end of what the runner had started")
