@@ -118,8 +118,11 @@ static void rolled_back(struct operation *operation, struct rows *rows, int64_t 
     struct slot *slot = (struct slot *)((char *)operation - offsetof(struct slot, rollback));
     (void)rows;
     (void)touched;
-    if (!error)
-        slot_reset(slot); /* with an error the connection is broken, or the deadline ends it */
+    if (error) return; /* the connection is broken, or the deadline ends it */
+    if (postgres_is_quiet(slot->postgres) && postgres_transaction(slot->postgres) != 'I')
+        slot_drop(slot); /* nobody knows what its answers answer */
+    else
+        slot_reset(slot);
 }
 
 void slot_reset(struct slot *slot) {

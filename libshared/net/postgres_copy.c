@@ -119,7 +119,8 @@ static void doubt(struct timer *timer) {
     struct postgres *postgres =
         (struct postgres *)((char *)timer - offsetof(struct postgres, doubt));
     postgres_enter(postgres);
-    if (postgres->copying == COPYING_IN) (void)end_in(postgres, "the server did not want it");
+    if (postgres->copying == COPYING_IN && end_in(postgres, "the server did not want it"))
+        postgres_receive(postgres); /* its answer is here, and may be all that comes */
     postgres_leave(postgres);
 }
 

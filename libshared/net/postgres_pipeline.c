@@ -144,16 +144,31 @@ static bool give_operation(struct postgres *postgres, struct operation *operatio
     return !operation->ends || give_sync(postgres);
 }
 
-/* Out of pipeline mode, which needs every answer to be in; the last answer leads back. */
+/* Out of pipeline mode, which needs every answer to be in; the last answer leads back. A COPY is just one
+ * statement: the extended protocol allows no more, and one from the user is parsed by it first. */
 static bool give_script(struct postgres *postgres, struct operation *operation) {
     postgres->script_runs = true;
     operation->cached = NULL;
-    operation->prepares = operation->ends = false;
+    operation->ends = false;
+    operation->prepares = operation->copy && operation->copy->in;
     PGconn *connection = postgres->connection;
     if (!PQexitPipelineMode(connection)) return false;
+    if (operation->prepares) return PQsendPrepare(connection, "", operation->sql, 0, NULL);
     if (!operation->copy) return PQsendQuery(connection, operation->sql);
-    return PQsendQueryParams(connection, operation->sql, 0, NULL, NULL, NULL, NULL,
-                             0); /* just one */
+    return PQsendQueryParams(connection, operation->sql, 0, NULL, NULL, NULL, NULL, 0);
+}
+
+/* A COPY from the user runs by the simple protocol. By the extended one a Sync follows it, and libpq sends
+ * another behind the data: when the server fails before it reads the first (a cancel, "cannot copy to
+ * view"), it answers both, and every later answer would be taken for the one before it. */
+void postgres_give_parsed(struct postgres *postgres) {
+    struct operation *operation = postgres->first;
+    operation->prepares = false;
+    operation->phase = 0;
+    if (PQsendQuery(postgres->connection, operation->sql))
+        postgres_wake(postgres); /* it is flushed there */
+    else
+        postgres_lost(postgres, "send");
 }
 
 /* A few quick reads behind many that are not answered yet: the server has enough to do, and what comes

@@ -110,6 +110,8 @@ void postgres_connect_end(struct postgres *postgres); /* forgets the attempt */
 
 /* postgres_pipeline.c: what may be sent is given to libpq and the socket. */
 void postgres_transmit(struct postgres *postgres);
+/* The script at the head, which was parsed. */
+void postgres_give_parsed(struct postgres *postgres);
 /* Empties a stale cache of statements, if no transaction is open. */
 void postgres_clean(struct postgres *postgres);
 /* Breaks the connection with what is known of why: what the server said last, or else libpq. */

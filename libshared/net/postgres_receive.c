@@ -187,7 +187,9 @@ static void take_one(struct postgres *postgres, PGresult *result) {
 /* The NULL behind a result. */
 static void take_end(struct postgres *postgres) {
     struct operation *operation = postgres->first;
-    if (operation->script)
+    if (operation->script && operation->prepares && !postgres->failed)
+        postgres_give_parsed(postgres);
+    else if (operation->script)
         script_end(postgres);
     else if (operation->prepares)
         prepared(postgres, operation);
@@ -228,13 +230,14 @@ static bool more_waits(const PGconn *connection) {
 }
 
 /* libpq reads 16 KB at a time. What lies there of an answer that has begun is taken in one turn; so often and no
- * more, or a long answer would hold up the others. */
+ * more, or a long answer would hold up the others. A COPY has its own way: looking here would take the notices
+ * that postgres_copy_heard counts. */
 static bool consume(const struct postgres *postgres) {
     enum { READS_MAX = 16 };
     PGconn *connection = postgres->connection;
     bool alive = PQconsumeInput(connection);
     for (int reads = 1; reads < READS_MAX; reads++) {
-        bool is_awaited = alive && postgres->first && postgres->first->sent;
+        bool is_awaited = alive && postgres->first && postgres->first->sent && !postgres->copying;
         if (!is_awaited || !PQisBusy(connection) || !more_waits(connection)) break;
         alive = PQconsumeInput(connection);
     }
