@@ -10,8 +10,6 @@ source = Path(os.environ["MESON_PROJECT_SOURCE_ROOT"])
 target = Path(os.environ["MESON_PROJECT_DIST_ROOT"])
 root = source.parents[1]
 library = target / "subprojects" / "libshared"
-if library.is_symlink() or library.exists():
-    library.unlink() if library.is_symlink() else shutil.rmtree(library)
 library.mkdir(parents=True)
 for name in ("LICENSE", "meson.build", "meson_options.txt"):
     shutil.copy(root / name, library / name)

@@ -32,8 +32,10 @@ def python_venv() -> Path:
     if stale(VENV / ".made", digest([REQUIREMENTS])):
         shutil.rmtree(VENV, ignore_errors=True)
         step("making build-python/venv", [sys.executable, "-m", "venv", str(VENV)], log, {})
-        step("installing what Python's tests need", [*pip(python), "--require-hashes", "-r", str(REQUIREMENTS)], log,
-             {})
+        # Without dependencies, since the file names them all: pip 23 takes the newest of one that is wanted with an
+        # extra (coverage[toml]) and then refuses it for having no hash here.
+        step("installing what Python's tests need",
+             [*pip(python), "--no-deps", "--require-hashes", "-r", str(REQUIREMENTS)], log, {})
         (VENV / ".made").write_text(digest([REQUIREMENTS]))
     sources = digest(files(SOURCES))
     if stale(VENV / ".binding", sources):

@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -404,8 +405,12 @@ def test_26_packages_shared_is_the_binding() -> None:
     assert BLOCKS[26] == "pip install -e packages/shared\n"
     assert "pip install --no-build-isolation -e packages/shared" in PAGE
     project = SERVICES / "packages" / "shared"
-    assert project.resolve() == ROOT / "bindings" / "python"
-    assert 'name = "lex-intel-shared"' in (project / "pyproject.toml").read_text()
+    done = subprocess.run([sys.executable, "-c", "import binding, os; print(os.getcwd())"], cwd=project,
+                          capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(ROOT / "bindings" / "python")
+    here, there = (tomllib.loads((place / "pyproject.toml").read_text())["build-system"]["requires"]
+                   for place in (project, ROOT / "bindings" / "python"))
+    assert here == there
 
 
 
