@@ -10,7 +10,7 @@ VERSIONS = Path(__file__).parent / "migrations" / "versions"
 REVISION = '''# SPDX-License-Identifier: MIT
 """{title}. Made by revisions.py from {name}."""
 
-from revisions import run_sql
+from shared.alembic_env import run_sql
 
 revision = "{number}"
 down_revision = {before}
@@ -28,14 +28,6 @@ def downgrade() -> None:
 def folder() -> Path:
     from shared.config import settings
     return Path(str(settings.LEX_MIGRATIONS_DIR))
-
-
-def run_sql(number: str) -> None:
-    """Runs the file of that number as it stands, in Alembic's transaction."""
-    from alembic import op
-    (file,) = folder().glob(f"{number}-*.sql")
-    driver = op.get_bind().connection.driver_connection
-    driver.execute(file.read_text())
 
 
 def made() -> dict[Path, str]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Initial. Made by revisions.py from 0001-initial.sql."""
 
-from revisions import run_sql
+from shared.alembic_env import run_sql
 
 revision = "0001"
 down_revision = None
