@@ -182,11 +182,20 @@ const char *request_header(const struct request *request, const char *name) {
     return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
+/* pydantic's word for what is wrong with a number; one of too many digits is on its sign's side. */
+static const char *number_fault(const char *text, int64_t min) {
+    size_t sign = *text == '-';
+    int64_t number = 0;
+    if (!text[sign] || text[sign + strspn(text + sign, "0123456789")]) return "int_parsing";
+    bool fits = number_parse(text, strlen(text), INT64_MIN, INT64_MAX, &number);
+    return (fits ? number < min : sign) ? "greater_than_equal" : "less_than_equal";
+}
+
 bool request_number(struct request *request, const char *name, int64_t min, int64_t max,
                     int64_t *out) {
     const char *text = target_argument(&request->target, name);
     if (!text || number_parse(text, strlen(text), min, max, out)) return true;
-    reply_field(request, "query", name, "int_parsing",
+    reply_field(request, "query", name, number_fault(text, min),
                 "%s: \"%s\" is not a whole number from %" PRId64 " to %" PRId64, name, text, min,
                 max);
     return false;

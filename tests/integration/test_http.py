@@ -168,6 +168,17 @@ def test_wrong_query_names_the_field(client: httpx.Client, query: str, field: st
     assert fields_of(client.get(f"/documents?{query}")) == [field]
 
 
+@pytest.mark.parametrize(("value", "fault"), [
+    ("0", "greater_than_equal"), ("-1", "greater_than_equal"), ("-99999999999999999999", "greater_than_equal"),
+    ("201", "less_than_equal"), ("99999999999999999999", "less_than_equal"),
+    ("x", "int_parsing"), ("", "int_parsing"), ("-", "int_parsing"), ("1e2", "int_parsing"),
+])
+def test_a_wrong_number_has_pydantics_type(client: httpx.Client, value: str, fault: str) -> None:
+    (told,) = client.get("/documents", params={"limit": value}).json()["detail"]
+    assert (told["loc"], told["type"]) == (["query", "limit"], fault)
+    assert f'"{value}"' in told["msg"]
+
+
 # -- documents --------------------------------------------------------------------------------------------------------
 
 def test_unknown_document_is_404(client: httpx.Client) -> None:
