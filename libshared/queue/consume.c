@@ -22,12 +22,9 @@ enum {
 
 /* --- claim ------------------------------------------------------------------------------------------ */
 
-struct claiming {
+struct waiting {
     struct errand errand;
     struct consumer *consumer;
-    int32_t wanted;
-    int64_t sent_ms;
-    char uuids[CLAIMS_AT_ONCE][UUID_TEXT_SIZE];
 };
 
 static void consumer_end(struct consumer *consumer) {
@@ -48,8 +45,7 @@ static void consumer_end(struct consumer *consumer) {
 }
 
 /* One claimed message; `items` are its name, its text, and its SHA-1 when a lease was lost before. */
-static void take(struct claiming *claiming, struct reply *const *items) {
-    struct consumer *consumer = claiming->consumer;
+static void take(struct consumer *consumer, struct reply *const *items) {
     if (!items[0]->size) {
         log_format("queue", SHARED_WARNING, "message in %s is set aside: %s bytes, at most %d",
                    consumer->name, items[1]->text, MESSAGE_SIZE_MAX);
@@ -58,27 +54,35 @@ static void take(struct claiming *claiming, struct reply *const *items) {
     shared_task *task = task_new(consumer, items[0]->text, items[2]->text);
     if (!task) return; /* nobody renews its lease: it comes again */
     task->lease_until_ms =
-        claiming->sent_ms + client_setting(consumer->queue->client, "LEASE_S") * 1000;
+        consumer->sent_ms + client_setting(consumer->queue->client, "LEASE_S") * 1000;
     task_examine(task, items[1]->text, items[1]->size);
+}
+
+/* The way of a failed claim: a pause, longer each time. */
+static void claim_failed(struct consumer *consumer, const struct shared_error *error) {
+    if (!consumer->cancelled)
+        log_format("queue", SHARED_WARNING, "claim from %s: %s", consumer->name, error->message);
+    produce_forget(consumer->queue);
+    consumer_pause(consumer, consumer->pause_ms);
+    consumer->pause_ms =
+        consumer->pause_ms * 2 > PAUSE_MS_MAX ? PAUSE_MS_MAX : consumer->pause_ms * 2;
+}
+
+static bool is_doubt(const struct shared_error *error) {
+    return error->code == SHARED_ECLOSED || error->code == SHARED_ETIMEOUT;
 }
 
 static void check_claimed(struct errand *errand, const struct reply *reply,
                           const struct shared_error *error) {
-    struct claiming *claiming = (struct claiming *)errand;
-    struct consumer *consumer = claiming->consumer;
+    struct consumer *consumer = ((struct waiting *)errand)->consumer;
     consumer->claiming = NULL;
     size_t count = reply && reply->type == REPLY_ARRAY ? reply->count / 3 : 0;
-    for (size_t i = 0; i < count; i++) take(claiming, reply->items + i * 3);
-    bool all = count >= (size_t)claiming->wanted;
+    for (size_t i = 0; i < count; i++) take(consumer, reply->items + i * 3);
+    bool all = count >= (size_t)consumer->wanted;
     errand_free(errand);
     if (error) {
-        if (!consumer->cancelled)
-            log_format("queue", SHARED_WARNING, "claim from %s: %s", consumer->name,
-                       error->message);
-        produce_forget(consumer->queue);
-        consumer_pause(consumer, consumer->pause_ms);
-        consumer->pause_ms =
-            consumer->pause_ms * 2 > PAUSE_MS_MAX ? PAUSE_MS_MAX : consumer->pause_ms * 2;
+        consumer->doubtful = is_doubt(error);
+        claim_failed(consumer, error);
     } else {
         consumer->pause_ms = PAUSE_MS_MIN;
     }
@@ -91,15 +95,15 @@ static void check_claimed(struct errand *errand, const struct reply *reply,
 
 static void claim(struct consumer *consumer, int32_t wanted) {
     struct queue *queue = consumer->queue;
-    struct claiming *claiming = errand_new(&queue->errands, sizeof *claiming, check_claimed);
+    struct waiting *claiming = errand_new(&queue->errands, sizeof *claiming, check_claimed);
     if (!claiming) {
         consumer_pause(consumer, PAUSE_MS_MAX);
         return;
     }
     produce_declare(queue, consumer->name);
     claiming->consumer = consumer;
-    claiming->wanted = wanted;
-    claiming->sent_ms = time_monotonic_ms();
+    consumer->wanted = wanted;
+    consumer->sent_ms = time_monotonic_ms();
     consumer->claiming = &claiming->errand;
     char lists[PRIORITY_STEPS][QUEUE_KEY_SIZE], dead[QUEUE_KEY_SIZE];
     char lease_ms[24], size_max[24], dead_max[24];
@@ -119,38 +123,59 @@ static void claim(struct consumer *consumer, int32_t wanted) {
                                 lease_ms,  size_max,  dead_max,    consumer->tail};
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) words[count++] = rest[i];
     for (int32_t i = 0; i < wanted; i++) {
-        uuid_make_v4(claiming->uuids[i]);
-        words[count++] = claiming->uuids[i];
+        uuid_make_v4(consumer->uuids[i]);
+        words[count++] = consumer->uuids[i];
     }
     errand_run(&claiming->errand, queue->broker, &script_claim, PRIORITY_STEPS + 5, count, words,
                NULL);
 }
 
-/* What a claim under way will bring goes back as soon as it is there: its names are known. */
-void consumer_give_up_claim(struct consumer *consumer) {
-    struct claiming *claiming = (struct claiming *)consumer->claiming;
-    struct errand *errand =
-        claiming ? errand_new(&consumer->queue->errands, sizeof *errand, errand_over) : NULL;
-    if (!errand) return;
+/* What the last claim took, or will take, goes back, without a word of a lost lease: its names are known. */
+static void hand_claim_back(struct consumer *consumer, struct errand *errand) {
     char names[CLAIMS_AT_ONCE * PRIORITY_STEPS][CLAIM_NAME_SIZE];
     const char *words[5 + CLAIMS_AT_ONCE * PRIORITY_STEPS] = {KEY_LEASE, KEY_INDEX, KEY_UNACKED,
                                                               consumer->name, "RPUSH"};
     int32_t count = 0;
-    for (int32_t i = claiming->wanted - 1; i >= 0; i--) { /* the first one comes to the head */
+    for (int32_t i = consumer->wanted - 1; i >= 0; i--) { /* the first one comes to the head */
         for (int32_t step = 0; step < PRIORITY_STEPS; step++, count++) {
-            snprintf(names[count], CLAIM_NAME_SIZE, "%s/%d", claiming->uuids[i], (int)step * 3);
+            snprintf(names[count], CLAIM_NAME_SIZE, "%s/%d", consumer->uuids[i], (int)step * 3);
             words[5 + count] = names[count];
         }
     }
     errand_run(errand, consumer->queue->broker, &script_hand_back, 3, 5 + count, words, NULL);
 }
 
-/* --- wait ------------------------------------------------------------------------------------------- */
+void consumer_give_up_claim(struct consumer *consumer) {
+    if (!consumer->claiming && !consumer->doubtful) return;
+    struct errand *errand = errand_new(&consumer->queue->errands, sizeof *errand, errand_over);
+    if (errand) hand_claim_back(consumer, errand);
+}
 
-struct waiting {
-    struct errand errand;
-    struct consumer *consumer;
-};
+static void check_settled(struct errand *errand, const struct reply *reply,
+                          const struct shared_error *error) {
+    struct consumer *consumer = ((struct waiting *)errand)->consumer;
+    (void)reply;
+    consumer->claiming = NULL;
+    errand_free(errand);
+    consumer->doubtful = error && is_doubt(error);
+    if (error) claim_failed(consumer, error);
+    consumer_pump(consumer);
+}
+
+/* Until then its messages are nobody's, and would come again as those of a dead worker. */
+static void settle(struct consumer *consumer) {
+    struct waiting *settling =
+        errand_new(&consumer->queue->errands, sizeof *settling, check_settled);
+    if (!settling) {
+        consumer_pause(consumer, PAUSE_MS_MAX);
+        return;
+    }
+    settling->consumer = consumer;
+    consumer->claiming = &settling->errand;
+    hand_claim_back(consumer, &settling->errand);
+}
+
+/* --- wait ------------------------------------------------------------------------------------------- */
 
 static void check_waited(struct errand *errand, const struct reply *reply,
                          const struct shared_error *error) {
@@ -198,14 +223,19 @@ void consumer_pause(struct consumer *consumer, int64_t delay_ms) {
 void consumer_pump(struct consumer *consumer) {
     if (client_is_ending(consumer->queue->client)) return;
     if (consumer->cancelled) {
-        if (!consumer->claiming) consumer_end(consumer);
+        if (consumer->claiming) return;
+        consumer_give_up_claim(consumer); /* a doubtful one */
+        consumer_end(consumer);
         return;
     }
     while (consumer->ready > 0 && consumer->taken < consumer->prefetch)
         task_give_next_ready(consumer);
     int32_t room = consumer->prefetch - consumer->taken;
-    if (room <= 0 || consumer->claiming || consumer->pause.running) return;
-    claim(consumer, room < CLAIMS_AT_ONCE ? room : CLAIMS_AT_ONCE);
+    if (consumer->claiming || consumer->pause.running) return;
+    if (consumer->doubtful)
+        settle(consumer);
+    else if (room > 0)
+        claim(consumer, room < CLAIMS_AT_ONCE ? room : CLAIMS_AT_ONCE);
 }
 
 /* --- the public side ---------------------------------------------------------------------------------- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * finish.c - how a claim ends: first its result is stored, then the claim is given up, by a script that
  * finds the claim or is too late. Both are tried again while Redis is away, as long as the lease lasts;
- * afterwards another worker has the message, and finds the result. Never runs a task.
+ * afterwards another worker has the message, and finds the result. A failure is only stored once it is known
+ * that the claim stands: who took the task over may still succeed. Never runs a task.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,13 +13,15 @@
 
 enum { AGAIN_MS_MIN = 50, AGAIN_MS_MAX = 1000 };
 
+enum step { CHECK, STORE, RELEASE };
+
 struct finish {
     struct errand errand;
     shared_task *task;
     enum finish_kind kind;
     struct buffer meta, message;
     char reason[400]; /* of FINISH_REFUSE */
-    bool storing;
+    enum step step;
     bool may_have_run; /* an answer was lost: a claim that is gone may have gone by us */
     int64_t store_until_ms;
     int64_t again_ms;
@@ -46,7 +49,8 @@ static void try_again(struct timer *timer) {
 }
 
 static bool is_worth_waiting(const struct finish *finish, const struct shared_error *error) {
-    int64_t until_ms = finish->storing ? finish->store_until_ms : finish->task->lease_until_ms;
+    int64_t until_ms =
+        finish->step == STORE ? finish->store_until_ms : finish->task->lease_until_ms;
     return error->class == SHARED_RETRYABLE && time_monotonic_ms() < until_ms;
 }
 
@@ -55,8 +59,30 @@ static void finish_later(struct finish *finish) {
     finish->again_ms = finish->again_ms * 2 > AGAIN_MS_MAX ? AGAIN_MS_MAX : finish->again_ms * 2;
 }
 
+static void finish_lost(struct finish *finish) {
+    struct shared_error lost;
+    error_set(&lost, SHARED_TASK, SHARED_ECONFLICT, "task %s: another worker has taken it over",
+              finish->task->id);
+    finish_end(finish, &lost);
+}
+
+static void check_held(struct finish *finish, const struct reply *reply,
+                       const struct shared_error *error) {
+    if (error && is_worth_waiting(finish, error)) {
+        finish_later(finish);
+    } else if (error) {
+        finish_end(finish, error);
+    } else if (reply->count) {
+        finish_lost(finish);
+    } else {
+        finish->step = finish->meta.size ? STORE : RELEASE;
+        finish_step(finish);
+    }
+}
+
 static void check_stored(struct finish *finish, const struct shared_error *error) {
     if (error && is_worth_waiting(finish, error)) {
+        if (finish->kind == FINISH_FAIL) finish->step = CHECK; /* time passes */
         finish_later(finish);
         return;
     }
@@ -64,7 +90,7 @@ static void check_stored(struct finish *finish, const struct shared_error *error
     if (error)
         log_format("queue", SHARED_WARNING, "result of task %s is not stored: %s", finish->task->id,
                    error->message);
-    finish->storing = false;
+    finish->step = RELEASE;
     finish_step(finish);
 }
 
@@ -80,23 +106,20 @@ static void check_released(struct finish *finish, const struct reply *reply,
     }
     /* Within the lease nobody else could take it: then an earlier try of ours has run. */
     bool ours = finish->may_have_run && time_monotonic_ms() < finish->task->lease_until_ms;
-    if (reply->integer > 0 || ours) {
+    if (reply->integer > 0 || ours)
         finish_end(finish, NULL);
-        return;
-    }
-    struct shared_error lost;
-    error_set(&lost, SHARED_TASK, SHARED_ECONFLICT, "task %s: another worker has taken it over",
-              finish->task->id);
-    finish_end(finish, &lost);
+    else
+        finish_lost(finish);
 }
 
 static void check_step(struct errand *errand, const struct reply *reply,
                        const struct shared_error *error) {
     struct finish *finish = (struct finish *)errand;
-    if (finish->storing)
-        check_stored(finish, error);
-    else
-        check_released(finish, reply, error);
+    switch (finish->step) {
+    case CHECK: check_held(finish, reply, error); break;
+    case STORE: check_stored(finish, error); break;
+    case RELEASE: check_released(finish, reply, error); break;
+    }
 }
 
 static void store(struct finish *finish) {
@@ -157,16 +180,17 @@ static void release(struct finish *finish) {
                             3,
                             6},
     };
-    const struct form *form = &forms[finish->kind];
+    const struct form *form = &forms[finish->kind == FINISH_FAIL ? FINISH_ACK : finish->kind];
     errand_run(errand, queue_of(errand)->broker, form->script, form->keys, form->count, form->words,
                NULL);
 }
 
 static void finish_step(struct finish *finish) {
-    if (finish->storing)
-        store(finish);
-    else
-        release(finish);
+    switch (finish->step) {
+    case CHECK: lease_check(&finish->errand, finish->task); break;
+    case STORE: store(finish); break;
+    case RELEASE: release(finish); break;
+    }
 }
 
 /* --- making one ------------------------------------------------------------------------------------- */
@@ -200,7 +224,7 @@ shared_status finish_start(struct finish *finish, uint64_t tag) {
         return status;
     }
     task_change(task, TASK_ENDING);
-    finish->storing = finish->meta.size > 0;
+    finish->step = finish->kind == FINISH_FAIL ? CHECK : finish->meta.size ? STORE : RELEASE;
     finish->store_until_ms =
         time_monotonic_ms() + client_setting(queue_of(&finish->errand)->client, "LEASE_S") * 1000;
     finish_step(finish);

@@ -12,6 +12,7 @@
 
 enum {
     RENEW_AT_ONCE = 256,
+    RENEW_WORDS = 4,      /* before the claims: three keys, the time */
     RENEW_AGAIN_MS = 500, /* after a failure: the lease goes on ageing */
     SWEEP_AT_ONCE = 100,
     SWEEP_MS_MAX = 5000
@@ -71,14 +72,24 @@ static void check_renewed(struct errand *errand, const struct reply *reply,
     lease_schedule_after(queue, error ? RENEW_AGAIN_MS : renew_ms(queue));
 }
 
-static void renewal_send(struct renewal *renewal) {
+static void renew(struct errand *errand, int32_t count, const char **words) {
     char duration_ms[24];
-    const char *words[4 + RENEW_AT_ONCE] = {KEY_LEASE, KEY_INDEX, KEY_UNACKED, duration_ms};
-    snprintf(duration_ms, sizeof duration_ms, "%lld",
-             (long long)lease_ms(queue_of(&renewal->errand)));
-    for (size_t i = 0; i < renewal->count; i++) words[4 + i] = renewal->claims[i];
-    errand_run(&renewal->errand, queue_of(&renewal->errand)->broker, &script_renew, 3,
-               (int32_t)renewal->count + 4, words, NULL);
+    const char *const keys[] = {KEY_LEASE, KEY_INDEX, KEY_UNACKED, duration_ms};
+    snprintf(duration_ms, sizeof duration_ms, "%lld", (long long)lease_ms(queue_of(errand)));
+    memcpy(words, keys, sizeof keys);
+    errand_run(errand, queue_of(errand)->broker, &script_renew, 3, count + RENEW_WORDS, words,
+               NULL);
+}
+
+static void renewal_send(struct renewal *renewal) {
+    const char *words[RENEW_WORDS + RENEW_AT_ONCE];
+    for (size_t i = 0; i < renewal->count; i++) words[RENEW_WORDS + i] = renewal->claims[i];
+    renew(&renewal->errand, (int32_t)renewal->count, words);
+}
+
+void lease_check(struct errand *errand, const shared_task *task) {
+    const char *words[RENEW_WORDS + 1] = {[RENEW_WORDS] = task->claim};
+    renew(errand, 1, words);
 }
 
 /* A task that takes long: whoever looks for missing ones must not think that its mark is a leftover. */

@@ -95,8 +95,13 @@ struct consumer {
     int32_t later, ready;
     bool cancelled;
     struct shared_error why; /* of the cancel */
-    struct errand *claiming;
+    struct errand *claiming; /* or handing a doubtful claim back */
     struct errand *blocking;
+    /* The last claim: the names that it gives, and when it was sent. */
+    int32_t wanted;
+    int64_t sent_ms;
+    char uuids[CLAIMS_AT_ONCE][UUID_TEXT_SIZE];
+    bool doubtful;      /* its answer was lost: what it took goes back before the next one */
     bool cannot_block;  /* the server knows no BLMOVE */
     struct timer pause; /* running: claim nothing */
     int64_t pause_ms;   /* grows while claims fail */
@@ -142,7 +147,14 @@ void task_change(shared_task *task, enum task_state state);
 void task_leave(shared_task *task);
 
 /* --- finish.c: how a claim ends ---------------------------------------------------------------------- */
-enum finish_kind { FINISH_ACK, FINISH_RETRY, FINISH_REFUSE, FINISH_HAND_BACK, FINISH_TO_TAIL };
+enum finish_kind {
+    FINISH_ACK,
+    FINISH_FAIL,
+    FINISH_RETRY,
+    FINISH_REFUSE,
+    FINISH_HAND_BACK,
+    FINISH_TO_TAIL
+};
 
 struct finish;
 /* NULL and fail(SHARED_ENOMEM). */
@@ -163,5 +175,7 @@ void finish_quietly(shared_task *task, enum finish_kind kind);
 void lease_schedule(struct queue *queue);
 /* The same; the next renewal comes after delay_ms. */
 void lease_schedule_after(struct queue *queue, int64_t delay_ms);
+/* Renews the lease of one: the errand's answer is an array, empty when the claim stands. */
+void lease_check(struct errand *errand, const shared_task *task);
 
 #endif

@@ -168,7 +168,7 @@ static struct finish *new_retry(shared_task *task, struct meta_exception excepti
 }
 
 static struct finish *new_failure(shared_task *task, struct meta_exception exception) {
-    struct finish *finish = finish_new(task, FINISH_ACK);
+    struct finish *finish = finish_new(task, FINISH_FAIL);
     /* Of a lost one another worker tells the end. */
     if (finish && !task->message->ignore_result && !task->lost)
         meta_write_failure(finish_meta(finish), task_owner(task), exception);
