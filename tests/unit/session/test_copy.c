@@ -354,30 +354,6 @@ START_TEST(notices_do_not_end_it) {
 }
 END_TEST
 
-/* The server says that it is ready for the bytes, and fails before it reads any: each later answer must still be
- * that of its own statement. */
-START_TEST(an_error_before_the_first_byte_shifts_no_answer) {
-    lab_open_with("POOL_SIZE", "1");
-    test_run_aside("CREATE OR REPLACE VIEW titles AS SELECT id, title FROM cases ORDER BY id");
-    for (int i = 0; i < 3; i++) {
-        OK(shared_session_copy_in(session, "COPY titles (id, title) FROM STDIN", 1));
-        write_text("a\tone\n");
-        OK(shared_session_copy_end(session, NULL));
-        ck_assert_str_eq(shared_error_sqlstate(lab_failure(1, SHARED_EREMOTE)), "42809");
-        OK(shared_session_rollback(session, 2));
-        (void)lab_success(2);
-        lab_query("SELECT 'one'", 0);
-        lab_query("SELECT 'two'", 3);
-        ck_assert_str_eq(shared_record_text(shared_event_record(lab_success(3), 0), 0), "two");
-        OK(shared_session_rollback(session, 4));
-        (void)lab_success(4);
-    }
-    works_again();
-    test_run_aside("DROP VIEW titles");
-    lab_close();
-}
-END_TEST
-
 START_TEST(an_error_in_the_middle_of_what_comes_out) {
     struct buffer bytes = {0};
     lab_open();
@@ -592,7 +568,6 @@ int main(void) {
         the_user_may_say_that_the_data_is_bad,
         a_bad_row_is_told_with_its_line_before_the_end,
         notices_do_not_end_it,
-        an_error_before_the_first_byte_shifts_no_answer,
         an_error_in_the_middle_of_what_comes_out,
         a_killed_connection_ends_both_ways,
         each_is_cancelled_at_any_time,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * test_failure.c - connections that break while a session is idle, in a query, in a commit; failures inside
- * a transaction; a pool without a free connection.
+ * a transaction; a COPY that fails at once; a pool without a free connection.
  */
 #include <sys/socket.h>
 
@@ -373,6 +373,29 @@ START_TEST(without_a_server_every_request_says_so) {
 }
 END_TEST
 
+/* The server says that it is ready, and fails before it reads a byte: each later answer must still be that of its
+ * own statement. */
+START_TEST(a_copy_that_fails_before_its_first_byte_shifts_no_answer) {
+    lab_open_with("POOL_SIZE", "1");
+    test_run_aside("CREATE OR REPLACE VIEW titles AS SELECT id, title FROM cases ORDER BY id");
+    for (int i = 0; i < 3; i++) {
+        OK(shared_session_copy_in(session, "COPY titles (id, title) FROM STDIN", 1));
+        OK(shared_session_copy_write(session, "a\tone\n", 6, 0));
+        OK(shared_session_copy_end(session, NULL));
+        ck_assert_str_eq(shared_error_sqlstate(lab_failure(1, SHARED_EREMOTE)), "42809");
+        OK(shared_session_rollback(session, 2));
+        (void)lab_success(2);
+        lab_query("SELECT 'one'", 0);
+        lab_query("SELECT 'two'", 3);
+        ck_assert_str_eq(shared_record_text(shared_event_record(lab_success(3), 0), 0), "two");
+        OK(shared_session_rollback(session, 4));
+        (void)lab_success(4);
+    }
+    test_run_aside("DROP VIEW titles");
+    lab_close();
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         a_connection_killed_between_requests_fails_the_transaction_and_no_more,
@@ -390,6 +413,7 @@ int main(void) {
         a_commit_that_happened_says_so_whatever_was_cancelled_before_it,
         a_record_shows_its_row_though_its_commit_was_cancelled_too_late,
         a_commit_behind_what_the_server_cancelled_fails,
+        a_copy_that_fails_before_its_first_byte_shifts_no_answer,
         sessions_beyond_the_pool_wait_for_their_turn,
         no_free_connection_is_busy_and_another_try_may_work,
         without_a_server_every_request_says_so,
