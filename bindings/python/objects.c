@@ -9,6 +9,25 @@
 
 static const char RECORD[] = "shared.record";
 
+/* Names that are asked for often, made once: Python's cache of attributes keeps each name it is given. */
+static struct { PyObject *number, *names, *keys, *unit, *changed; } word;
+
+bool objects_setup(void) {
+    const struct {
+        PyObject **made;
+        const char *text;
+    } all[] = {{&word.number, "_number"},
+               {&word.names, "_names"},
+               {&word.keys, "_keys"},
+               {&word.unit, "_unit"},
+               {&word.changed, "_changed"}};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (!*all[i].made) *all[i].made = PyUnicode_InternFromString(all[i].text);
+        if (!*all[i].made) return false;
+    }
+    return true;
+}
+
 /* What a class says of itself; asked once for all objects of a call that follow each other. */
 struct model {
     PyObject *type;
@@ -25,8 +44,8 @@ static void model_finish(struct model *model) {
 static bool model_init(struct model *model, PyObject *type) {
     if (model->type == type) return true;
     model_finish(model);
-    PyObject *number = PyObject_GetAttrString(type, "_number");
-    PyObject *names = number ? PyObject_GetAttrString(type, "_names") : NULL;
+    PyObject *number = PyObject_GetAttr(type, word.number);
+    PyObject *names = number ? PyObject_GetAttr(type, word.names) : NULL;
     long value = names ? PyLong_AsLong(number) : -1;
     Py_XDECREF(number);
     bool good = names && PyTuple_Check(names) && value >= 0 && value <= INT16_MAX;
@@ -60,8 +79,7 @@ PyObject *record_kept(shared_record *record) {
 struct watch {
     struct model model;
     PyObject *known, *unit, *unchanged, *none; /* none: (), the arguments of __new__ */
-    PyObject *unit_name, *changed_name;
-    PyObject **row; /* the values of one */
+    PyObject **row;                            /* the values of one */
     struct column *columns;
     Py_ssize_t *places; /* of the keys */
     Py_ssize_t keys;
@@ -74,8 +92,6 @@ static void watch_finish(struct watch *watch) {
     PyMem_Free(watch->row);
     columns_free(watch->columns);
     Py_XDECREF(watch->none);
-    Py_XDECREF(watch->unit_name);
-    Py_XDECREF(watch->changed_name);
 }
 
 static bool places_init(struct watch *watch, PyObject *keys) {
@@ -113,13 +129,11 @@ static bool watch_init(struct watch *watch, PyObject *type, const shared_record 
     }
     watch->make = (newfunc)PyType_GetSlot((PyTypeObject *)type, Py_tp_new);
     if (!model_init(&watch->model, type) || !row_init(watch, record)) return false;
-    PyObject *keys = PyObject_GetAttrString(type, "_keys");
+    PyObject *keys = PyObject_GetAttr(type, word.keys);
     bool good = keys && watch->make && places_init(watch, keys);
     Py_XDECREF(keys);
     watch->none = PyTuple_New(0);
-    watch->unit_name = PyUnicode_InternFromString("_unit");
-    watch->changed_name = PyUnicode_InternFromString("_changed");
-    return good && watch->none && watch->unit_name && watch->changed_name;
+    return good && watch->none;
 }
 
 /* As Model._ident() has it. */
@@ -143,8 +157,8 @@ static PyObject *object_new(const struct watch *watch, PyObject *key) {
     PyObject *object = watch->make((PyTypeObject *)watch->model.type, watch->none, NULL);
     PyObject *values = object ? PyObject_GenericGetDict(object, NULL) : NULL;
     bool good = values && row_show(watch, values) &&
-                PyDict_SetItem(values, watch->unit_name, watch->unit) == 0 &&
-                PyDict_SetItem(values, watch->changed_name, watch->unchanged) == 0 &&
+                PyDict_SetItem(values, word.unit, watch->unit) == 0 &&
+                PyDict_SetItem(values, word.changed, watch->unchanged) == 0 &&
                 PyDict_SetItem(watch->known, key, object) == 0;
     Py_XDECREF(values);
     if (!good) Py_CLEAR(object);
@@ -153,7 +167,7 @@ static PyObject *object_new(const struct watch *watch, PyObject *key) {
 
 /* The one that is known, shown anew. */
 static PyObject *object_again(const struct watch *watch, PyObject *object) {
-    PyObject *changed = PyObject_GetAttr(object, watch->changed_name);
+    PyObject *changed = PyObject_GetAttr(object, word.changed);
     int own = changed ? PyObject_IsTrue(changed) : -1;
     Py_XDECREF(changed);
     if (own < 0) return NULL;

@@ -9,7 +9,9 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <shared.h>
+#include <stdbool.h>
 
+bool objects_setup(void); /* false and a Python exception */
 /* What unit.py keeps of a record; takes the caller's reference, also when it fails. */
 PyObject *record_kept(shared_record *record);
 #endif

@@ -54,11 +54,37 @@
     $result = SWIG_NewPointerObj(SWIG_as_voidptr(*$1), SWIGTYPE_p_shared_event, 0);
 }
 
+/* What SWIG keeps in a proxy, or the thing itself; a reference. SWIG would ask for the whole name of the proxy's type
+ * first, at each call: two new strings, which Python's cache of attributes then keeps (to 250 KB in all). */
+%{
+static PyObject *handle_held(PyObject *input) {
+    PyObject *held = PyObject_GetAttr(input, SWIG_This());
+    if (!held) PyErr_Clear();
+    return held ? held : Py_NewRef(input);
+}
+
+static int handle_convert(PyObject *input, void **out, swig_type_info *type, int flags) {
+    PyObject *held = handle_held(input);
+    int status = SWIG_ConvertPtr(held, out, type, flags);
+    Py_DECREF(held);
+    return status;
+}
+%}
+%define HANDLES
+shared_client *, shared_session *, shared_query *, shared_config *, shared_record *, shared_task *, shared_message *,
+const shared_client *, const shared_session *, const shared_query *, const shared_config *, const shared_record *,
+const shared_task *, const shared_message *
+%enddef
+%typemap(in) HANDLES {
+    void *held = NULL;
+    int status = handle_convert($input, &held, $descriptor, 0);
+    if (!SWIG_IsOK(status))
+        SWIG_exception_fail(SWIG_ArgError(status), "in method '$symname', argument $argnum of type '$1_type'");
+    $1 = ($1_ltype)held;
+}
+
 /* A closed or missing handle is an exception that names the function. */
-%typemap(check) shared_client *, shared_session *, shared_query *, shared_config *, shared_record *, shared_task *,
-                shared_message *, const shared_message *,
-                const shared_client *, const shared_session *, const shared_query *, const shared_config *,
-                const shared_record *, const shared_task * {
+%typemap(check) HANDLES {
     if (!$1) SWIG_exception_fail(SWIG_ValueError, "$symname: the handle is None or closed");
 }
 
@@ -77,9 +103,9 @@ PyObject *record_handle(shared_record *record) {
 %{
 PyObject *handle_close(PyObject *handle) {
     void *held = NULL;
-    if (SWIG_IsOK(SWIG_ConvertPtr(handle, &held, SWIGTYPE_p_shared_session, SWIG_POINTER_RELEASE)))
+    if (SWIG_IsOK(handle_convert(handle, &held, SWIGTYPE_p_shared_session, SWIG_POINTER_RELEASE)))
         shared_session_free(held);
-    else if (SWIG_IsOK(SWIG_ConvertPtr(handle, &held, SWIGTYPE_p_shared_client, SWIG_POINTER_RELEASE)))
+    else if (SWIG_IsOK(handle_convert(handle, &held, SWIGTYPE_p_shared_client, SWIG_POINTER_RELEASE)))
         shared_client_free(held);
     else
         return PyErr_Format(PyExc_TypeError, "handle_close: %R is no open session or client", handle);

@@ -23,7 +23,7 @@ PyObject *setup(PyObject *error, PyObject *adapt, PyObject *not_given) {
     Py_XDECREF(unset);
     make_error = Py_NewRef(error);
     unset = Py_NewRef(not_given);
-    if (!values_setup(adapt)) return NULL;
+    if (!values_setup(adapt) || !objects_setup()) return NULL;
     Py_RETURN_NONE;
 }
 
