@@ -342,6 +342,13 @@ def test_cancelled_anywhere_the_pool_stays_whole() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_operations_leave_no_memory_and_no_handle() -> None:
+    """Some thousand of what mixed_operations.py does a million times in the suite python-proof."""
+    mixed = Path(__file__).with_name("mixed_operations.py")
+    done = subprocess.run([sys.executable, mixed, "3200"], capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_stream_that_is_left_ends(run: Run, pg: psycopg.Connection) -> None:
     async def main() -> None:
         async with async_session() as db:
