@@ -5,6 +5,7 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -149,6 +150,51 @@ START_TEST(child_of_fork_frees_without_the_thread) {
 }
 END_TEST
 
+/* --- a fork while the thread holds its mutex ------------------------------------------------------- */
+static _Thread_local bool is_helper;
+static sem_t holding, may_write;
+
+/* Instead of libc's: the thread says with its mutex held that a job is done, and stays there for as long as the
+ * test wants. */
+ssize_t write(int fd, const void *bytes, size_t size) {
+    if (is_helper) {
+        sem_post(&holding);
+        while (sem_wait(&may_write) != 0) {
+        }
+    }
+    return syscall(SYS_write, fd, bytes, size);
+}
+
+static void work_known(struct job *job) {
+    (void)job;
+    is_helper = true;
+}
+
+START_TEST(child_of_a_fork_does_not_wait_for_a_mutex_that_is_held) {
+    enum { CHILD_S = 10 };
+    sem_init(&holding, 0, 0);
+    sem_init(&may_write, 0, 0);
+    current = client_make(NULL);
+    struct job *job = job_slow();
+    job->work = work_known;
+    ck_assert_int_eq(resolver_submit(current, job), SHARED_OK);
+    while (sem_wait(&holding) != 0) {
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(CHILD_S); /* else it would wait for ever */
+        shared_client_free(current);
+        _exit(finished == 0 ? 0 : 1);
+    }
+    int status = 0;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    sem_post(&may_write);
+    client_until(current, &finished, 1);
+    shared_client_free(current);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         localhost_is_found,
@@ -157,6 +203,7 @@ int main(void) {
         free_does_not_wait_for_a_slow_job,
         jobs_are_bounded,
         child_of_fork_frees_without_the_thread,
+        child_of_a_fork_does_not_wait_for_a_mutex_that_is_held,
     };
     return unit_run("resolver", tests, sizeof tests / sizeof *tests);
 }
