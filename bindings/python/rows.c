@@ -27,6 +27,10 @@ PyObject *setup(PyObject *error, PyObject *adapt, PyObject *not_given) {
     Py_RETURN_NONE;
 }
 
+const char *implementation(void) {
+    return IMPLEMENTATION;
+}
+
 PyObject *python_unset(void) {
     return unset;
 }

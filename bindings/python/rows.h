@@ -42,6 +42,8 @@ PyObject *python_unset(void);
  * operation) -> exception; adapt(value) -> (SHARED_TYPE_..., text); unset: stands for a field that is not
  * given. */
 PyObject *setup(PyObject *make_error, PyObject *adapt, PyObject *unset);
+/* "bundled": the library is in the extension; "system": the one that the linker finds. */
+const char *implementation(void);
 /* Dispatches without waiting; a list of (tag, more, kind, count, payload, error) of all that happened.
  * payload: rows, for rows_list or objects_watch; a message as (id, json); bytes; a task; or None. */
 PyObject *drain(shared_client *client);

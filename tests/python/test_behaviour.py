@@ -435,7 +435,21 @@ def test_a_library_that_does_not_fit_is_refused(loaded: int, monkeypatch: pytest
     assert isinstance(refused.value, ImportError)
     monkeypatch.undo()
     importlib.reload(shared)
-    assert set(shared.build_info()) >= {"libshared", "libpq", "openssl"}
+    assert set(shared.build_info()) >= {"libshared", "libpq", "openssl", "impl"}
+
+
+@pytest.mark.parametrize(("wanted", "told"), [
+    ("system", 'SHARED_IMPL: "system" is wanted, these bindings are "bundled"; install them with --config'),
+    ("static", 'SHARED_IMPL: "static", it may be "bundled" or "system"'),
+])
+def test_another_kind_than_the_wanted_is_refused(wanted: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHARED_IMPL", wanted)
+    with pytest.raises(errors.VersionError) as refused:
+        importlib.reload(shared)
+    assert str(refused.value).startswith(told)
+    monkeypatch.setenv("SHARED_IMPL", "bundled")
+    importlib.reload(shared)
+    assert shared.build_info()["impl"] == "bundled"
 
 
 def test_a_subinterpreter_is_refused() -> None:

@@ -190,7 +190,9 @@ LEVELS = {"read_committed": native.READ_COMMITTED, "repeatable_read": native.REP
 class Connection(AdaptedConnection):
     """A session of the library that keeps its server's connection. A transaction begins with its first statement."""
 
-    await_ = staticmethod(await_)
+    @staticmethod
+    def await_(awaitable: Any) -> Any:
+        return await_(awaitable)
 
     def __init__(self, dbapi: Module, client: Client, decoders: Decoders) -> None:
         self.dbapi = dbapi
