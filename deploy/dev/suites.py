@@ -185,6 +185,16 @@ def suite_python_asan(rest: list[str]) -> Count:
                       python=python, **python_sanitized(python))
 
 
+def suite_python_proof(rest: list[str]) -> Count:
+    """A run each, since either takes its quarter of an hour. PROOF_OPERATIONS, PROOF_STORM_S: how many operations, how
+    long a storm."""
+    folder, python = build(ROOT / "build"), python_venv()
+    count = Count()
+    for names in [rest] if rest else (["test_installed.py"], ["test_endurance.py"]):
+        count.add(run_pytest(folder, "tests/python-proof", names, python=python))
+    return count
+
+
 def suite_services(rest: list[str]) -> Count:
     """The example's programs and the guide's code, with that interpreter too."""
     return run_pytest(build(ROOT / "build"), "tests/services", rest, python=python_venv())
@@ -346,6 +356,7 @@ SUITES: tuple[tuple[str, str, Callable[[list[str]], Count]], ...] = (
     ("install", "the installed tree, found by pkg-config, compiled against from elsewhere", suite_install),
     ("page", "the page in a real browser", suite_page),
     ("python", "the Python binding, as pip installs it", suite_python),
+    ("python-proof", "a million operations, a minute of cancels, each way to install it", suite_python_proof),
     ("services", "the migration guide's Python, and its services mixed with the C programs", suite_services),
     ("alchemy", "SQLAlchemy's own suite for dialects, on postgresql+shared", suite_alchemy),
     ("docs", "the manual: made without a warning, nothing left out", suite_docs),
@@ -360,7 +371,7 @@ SUITES: tuple[tuple[str, str, Callable[[list[str]], Count]], ...] = (
 
 # Minutes each, and what they find seldom changes: by name, or with all the others in `./dev test all`, as before a
 # release. The whole run is to end within half an hour.
-SELDOM = ("analyzer", "alchemy", "package", "coverage", "python-asan")
+SELDOM = ("analyzer", "alchemy", "package", "coverage", "python-proof", "python-asan")
 
 
 def test(name: str | None, rest: list[str]) -> int:

@@ -3,19 +3,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 import sys
 import tarfile
-import venv
 import zipfile
 from pathlib import Path
 
 import pytest
+from packages import TOOLS, python_make, run, source_make, wheel_install, wheel_make
 
-BINDING = Path(__file__).resolve().parents[2] / "bindings" / "python"
-TOOLS = Path(sys.executable).parent
 SMOKE = """
 import asyncio
 from shared.database import async_session, select
@@ -75,32 +71,15 @@ def blocking(key: str) -> str:
 '''
 
 
-def run(*argv: object, **env: str) -> str:
-    """What it prints; in a folder of its own would it find nothing of ours."""
-    done = subprocess.run([str(word) for word in argv], capture_output=True, text=True, check=False, cwd="/",
-                          env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-                          | {"PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}"} | env)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The source distribution. meson packs what is committed."""
-    folder = tmp_path_factory.mktemp("sdist")
-    code = ("import mesonpy, os, sys; os.chdir(sys.argv[1]); print(mesonpy.build_sdist(sys.argv[2]))")
-    run(sys.executable, "-c", code, BINDING, folder)
-    (made,) = folder.glob("*.tar.gz")
-    return made
+    return source_make(tmp_path_factory.mktemp("sdist"))
 
 
 @pytest.fixture(scope="module")
 def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Made from the source distribution, outside the repository."""
-    folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", folder, source)
-    (made,) = folder.glob("*.whl")
-    return made
+    return wheel_make(source, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.mark.timeout(600)
@@ -126,10 +105,8 @@ def test_the_wheel_is_of_the_stable_abi(wheel: Path) -> None:
 @pytest.fixture(scope="module")
 def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment with nothing but the wheel."""
-    folder = tmp_path_factory.mktemp("venv")
-    venv.create(folder, with_pip=True)
-    python = folder / "bin" / "python"
-    run(python, "-m", "pip", "install", "-q", "--no-index", "--no-deps", wheel)
+    python = python_make(tmp_path_factory.mktemp("venv"))
+    wheel_install(python, wheel)
     return python
 
 
