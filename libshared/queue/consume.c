@@ -68,10 +68,6 @@ static void claim_failed(struct consumer *consumer, const struct shared_error *e
         consumer->pause_ms * 2 > PAUSE_MS_MAX ? PAUSE_MS_MAX : consumer->pause_ms * 2;
 }
 
-static bool is_doubt(const struct shared_error *error) {
-    return error->code == SHARED_ECLOSED || error->code == SHARED_ETIMEOUT;
-}
-
 static void check_claimed(struct errand *errand, const struct reply *reply,
                           const struct shared_error *error) {
     struct consumer *consumer = ((struct waiting *)errand)->consumer;
@@ -79,9 +75,9 @@ static void check_claimed(struct errand *errand, const struct reply *reply,
     size_t count = reply && reply->type == REPLY_ARRAY ? reply->count / 3 : 0;
     for (size_t i = 0; i < count; i++) take(consumer, reply->items + i * 3);
     bool all = count >= (size_t)consumer->wanted;
+    consumer->doubtful = error && errand->command.sent;
     errand_free(errand);
     if (error) {
-        consumer->doubtful = is_doubt(error);
         claim_failed(consumer, error);
     } else {
         consumer->pause_ms = PAUSE_MS_MIN;
@@ -157,7 +153,7 @@ static void check_settled(struct errand *errand, const struct reply *reply,
     (void)reply;
     consumer->claiming = NULL;
     errand_free(errand);
-    consumer->doubtful = error && is_doubt(error);
+    consumer->doubtful = error && error->class == SHARED_RETRYABLE; /* else the leases end it */
     if (error) claim_failed(consumer, error);
     consumer_pump(consumer);
 }

@@ -124,6 +124,7 @@ static void wipe_redis(void) {
     sim_trace("redis", "loses all its data");
     store_clear(redis_store());
     world.redis_lost = true;
+    redis_set_us = sim_now_us(); /* nor does anybody know by what clock was swept before */
 }
 
 /* As with appendfsync everysec, or a replica that was behind: back to what it was a moment ago. */
