@@ -3,7 +3,7 @@
 """Makes every form of the data model from models.txt, its only description: C header, C table, typed getters, expected
 schema, OpenAPI components. `models.py` writes the files, `models.py --check` fails when one is stale.
 Never talks to a database: migrations are history, models.txt is the present, and a test compares the two.
-Those of Python are in models_python.py; TypeScript's join with the binding that uses them."""
+Those of Python are in models_python.py, those of Node in models_node.py."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import models_node
 import models_python
 from models_source import Field, Model, Source, read
 
@@ -179,6 +180,8 @@ FILES: dict[str, Callable[[Source], str]] = {
     "libshared/model/models.c": make_table,
     "libshared/model/openapi.json": make_openapi,
     "tests/integration/expected_schema.json": make_schema,
+    "bindings/node/src/models.js": lambda source: models_node.make_models(source, MADE),
+    "bindings/node/models.d.ts": lambda source: models_node.make_types(source, MADE),
     "bindings/python/src/shared/models.py": lambda source: models_python.make_models(source, MADE),
     "bindings/python/src/shared/schemas.py": lambda source: models_python.make_schemas(source, MADE),
 }
