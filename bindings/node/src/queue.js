@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: MIT
+// queue.js - both ends of the Celery wire: any Celery client can send to our workers, and ours to Celery's.
+import { callable, integer, object, options, refuse, signal as checkSignal, text } from './check.js';
+import { AbortError, InvalidError, SharedError, TaskFailedError, classify } from './errors.js';
+import native from './native.cjs';
+import { timeIn } from './values.js';
+
+const RESULT_TIMEOUT_MS = 3600000;
+const CONCURRENCY = 10;
+const CONCURRENCY_MAX = 1000;
+const MESSAGE_MAX = 2000;
+
+function json(value, what) {
+  try {
+    return JSON.stringify(value) ?? refuse(what, 'a value that JSON has', value);
+  } catch (cause) {
+    if (cause instanceof SharedError) throw cause;
+    throw new InvalidError(`${what}: no JSON: ${cause.message}`, { cause });
+  }
+}
+
+// Each option of send() and what it does to the message.
+const SETTERS = {
+  kwargs: (message, value) => native.message_set_kwargs(message, json(object(value, 'kwargs'), 'kwargs')),
+  id: (message, value) => native.message_set_id(message, text(value, 'id')),
+  key: (message, value) => native.message_set_key(message, text(value, 'key')),
+  countdownMs: (message, value) => native.message_set_countdown(message, milliseconds(value, 'countdownMs')),
+  eta: (message, value) => native.message_set_eta(message, moment(value, 'eta')),
+  expires: (message, value) => native.message_set_expires(message, moment(value, 'expires')),
+  expiresMs: (message, value) => native.message_set_expires_in(message, milliseconds(value, 'expiresMs')),
+  priority: (message, value) => native.message_set_priority(message, integer(value, 'priority', 0, 9)),
+  ignoreResult: (message, value) => native.message_set_ignore_result(message, value ? 1 : 0),
+};
+
+function milliseconds(value, what) {
+  return integer(value, what, 0, Number.MAX_SAFE_INTEGER);
+}
+
+function moment(value, what) {
+  return value instanceof Date ? timeIn(value) : refuse(what, 'a Date', value);
+}
+
+/** A task that came: its arguments, and where it comes from. */
+class Task {
+  constructor(handle, signal) {
+    this.id = native.task_id(handle);
+    this.name = native.task_name(handle);
+    this.args = JSON.parse(native.task_args(handle));
+    this.kwargs = JSON.parse(native.task_kwargs(handle));
+    this.attempt = native.task_attempt(handle);
+    this.isLast = native.task_is_last(handle) === 1;
+    this.isRedelivered = native.task_is_redelivered(handle) === 1;
+    this.queue = native.task_queue(handle);
+    this.signal = signal;
+  }
+}
+
+export class Queue {
+  #client;
+
+  /** @internal */
+  constructor(client) {
+    this.#client = client;
+  }
+
+  /** Sends a task with these positional arguments: its id. For one that belongs to a commit: session.enqueue(). */
+  async send(task, args = [], given) {
+    const { queue = null, softTimeLimitMs = 0, timeLimitMs = 0, signal, ...rest } = options(given,
+      ['queue', 'signal', 'softTimeLimitMs', 'timeLimitMs', ...Object.keys(SETTERS)]);
+    if (!Array.isArray(args)) refuse('args', 'an array', args);
+    const message = native.message_new(text(task, 'task'), json(args, 'args'));
+    for (const [name, value] of Object.entries(rest)) if (value !== undefined) SETTERS[name](message, value);
+    native.message_set_time_limits(message, milliseconds(softTimeLimitMs, 'softTimeLimitMs'),
+      milliseconds(timeLimitMs, 'timeLimitMs'));
+    await this.#client.request((handle, tag) => native.queue_send_message(handle, queue, message, tag), undefined, signal);
+    return native.message_id(message);
+  }
+
+  /** What the task returned. TaskFailedError: it failed; RequestTimeoutError: no result in that time. */
+  async result(id, given) {
+    const { timeoutMs = RESULT_TIMEOUT_MS, signal } = options(given, ['timeoutMs', 'signal']);
+    text(id, 'id');
+    integer(timeoutMs, 'timeoutMs', 0, Number.MAX_SAFE_INTEGER);
+    const answer = await this.#client.request(
+      (handle, tag) => native.queue_result(handle, id, timeoutMs, tag), (payload) => JSON.parse(payload[1]), signal);
+    if (answer.status === 'SUCCESS') return answer.result ?? null;
+    const failure = answer.result ?? {};
+    const error = new TaskFailedError([failure.exc_message ?? answer.status].flat().join(' '));
+    error.kind = failure.exc_type ?? answer.status;
+    throw error;
+  }
+
+  /** How many tasks wait, are claimed, were set aside, and wait in the outbox. */
+  async stats(given) {
+    const { queue = null, signal } = options(given, ['queue', 'signal']);
+    return this.#client.request(
+      (handle, tag) => native.queue_stats(handle, queue, tag), (payload) => JSON.parse(payload[1]), signal);
+  }
+
+  /** Works on tasks until the signal: then it claims no more, and what runs has shutdownMs to come to its end. */
+  async work(name, handler, given) {
+    const handlers = typeof name === 'string' ? { [name]: handler } : object(name, 'tasks');
+    const settings = options(typeof name === 'string' ? given : handler,
+      ['queue', 'concurrency', 'signal', 'shutdownMs']);
+    for (const [task, work] of Object.entries(handlers)) callable(work, `the handler of ${task}`);
+    const { queue = this.#client.setting('QUEUE_NAME'), concurrency = CONCURRENCY, signal } = settings;
+    const shutdownMs = settings.shutdownMs ?? Number(this.#client.setting('WORKER_SHUTDOWN_S')) * 1000;
+    integer(concurrency, 'concurrency', 1, CONCURRENCY_MAX);
+    checkSignal(signal);
+    await new Work(this.#client, handlers, shutdownMs).run(text(queue, 'queue'), concurrency, signal);
+  }
+}
+
+/** One call of work(). */
+class Work {
+  #client;
+  #handlers;
+  #shutdownMs;
+  #running = new Set();
+  #over = new AbortController(); // of the tasks that run longer than a shutdown lasts
+
+  constructor(client, handlers, shutdownMs) {
+    this.#client = client;
+    this.#handlers = handlers;
+    this.#shutdownMs = shutdownMs;
+  }
+
+  async run(queue, concurrency, signal) {
+    for (const name of Object.keys(this.#handlers)) native.queue_register(this.#client.handle, name);
+    const stream = this.#client.stream((handle, tag) => native.queue_consume(handle, queue, concurrency, tag),
+      { kind: native.EVENT_TASK, most: Infinity });
+    const stop = () => stream.stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      for await (const handle of stream) this.#begin(handle);
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      await this.#settle();
+    }
+  }
+
+  #begin(handle) {
+    const work = this.#one(handle).finally(() => this.#running.delete(work));
+    this.#running.add(work);
+  }
+
+  /** Waits for what runs; what takes too long is told so, and goes back to the queue. */
+  async #settle() {
+    if (this.#running.size === 0) return;
+    const timer = setTimeout(() => this.#over.abort(), this.#shutdownMs);
+    await Promise.allSettled(this.#running);
+    clearTimeout(timer);
+  }
+
+  async #one(handle) {
+    try {
+      const task = new Task(handle, this.#over.signal);
+      const answer = await this.#unlessOver(this.#handlers[task.name](task));
+      await this.#finish(handle, 'task_succeed', json(answer ?? null, 'what the handler returned'));
+    } catch (error) {
+      if (error instanceof AbortError && this.#over.signal.aborted) native.handle_close(handle); // back to the queue
+      else await this.#fail(handle, error);
+    }
+  }
+
+  #unlessOver(promise) {
+    const { signal } = this.#over;
+    return new Promise((resolve, reject) => {
+      const over = () => reject(new AbortError(signal));
+      signal.addEventListener('abort', over, { once: true });
+      Promise.resolve(promise).then(resolve, reject).finally(() => signal.removeEventListener('abort', over));
+    });
+  }
+
+  async #fail(handle, error) {
+    const kind = classify(error) === 'retryable' ? native.RETRYABLE : native.PERMANENT;
+    const words = error instanceof SharedError ? error.message : String(error);
+    await this.#finish(handle, 'task_fail', kind, (words || 'Error').slice(0, MESSAGE_MAX));
+  }
+
+  /** A claim that another worker has taken over meanwhile is that one's to answer. */
+  async #finish(handle, how, ...words) {
+    try {
+      await this.#client.request((_, tag) => native[how](handle, ...words, tag));
+    } catch (error) {
+      if (!(error instanceof SharedError)) throw error;
+      process.emitWarning(`a task could not be answered: ${error.message}`, { type: 'SharedWarning' });
+    }
+  }
+}

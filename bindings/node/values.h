@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ * values.h - one value between the library and JavaScript, both ways. Times are microseconds and JSON is its text
+ * here: values.js makes objects of them.
+ */
+#ifndef NODE_VALUES_H
+#define NODE_VALUES_H
+
+#include <node_api.h>
+#include <shared.h>
+#include <stdbool.h>
+
+/* A column of an answer: its type is asked once, and the last short text is kept for as long as the scope, since rows
+ * that belong together often have the same. */
+struct column {
+    int32_t field;
+    int32_t type;
+    bool is_big; /* 64 bits: BigInt */
+    char last_text[48];
+    napi_value last;
+};
+
+/* Columns of an event's rows, of its first row; NULL without memory. free() it. */
+struct column *columns_new(const shared_event *event, const shared_record *record);
+/* Columns of a record by itself: bit n of bigs says that field n has 64 bits. */
+struct column *columns_of(const shared_record *record, int32_t bigs);
+/* NULL: an exception is pending. bytes: how many it had are added. */
+napi_value value_of(napi_env env, shared_record *record, struct column *column, size_t *bytes);
+/* undefined leaves the field alone. false and an exception that names the field. */
+bool value_set(napi_env env, shared_record *record, int32_t field, napi_value value);
+/* type: SHARED_TYPE_..., as sql.js chose it for the value. */
+bool value_bind(napi_env env, shared_query *query, int32_t position, int32_t type,
+                napi_value value);
+
+#endif
