@@ -58,12 +58,33 @@ def test_cmake_finds_both_libraries(tree: Tree, consumer: Path) -> None:  # noqa
         assert tree.run(f"env -u LD_LIBRARY_PATH {program}", consumer) == version_of(tree, consumer)
 
 
-def test_cmake_refuses_another_minor_version(tree: Tree, consumer: Path) -> None:  # noqa: F811
-    file = consumer / "CMakeLists.txt"
-    file.write_text(file.read_text().replace("libshared 0.1 ", "libshared 0.2 "))
-    done = subprocess.run(["cmake", "-S", ".", "-B", "out", f"-DCMAKE_PREFIX_PATH={tree.root}"], cwd=consumer,
+@pytest.mark.parametrize(("wanted", "fits"), [
+    ("0.1", True), ("0.1.0", True), ("0.1.0 EXACT", True), ("0.1...0.2", True), ("0.1...<0.2", True), ("", True),
+    ("0.1.99", False), ("0.2", False), ("1.1", False), ("0.0", False), ("0.0...<0.1", False), ("0.2...0.3", False)])
+def test_cmake_is_told_which_versions_fit(tree: Tree, consumer: Path, wanted: str, fits: bool) -> None:  # noqa: F811
+    (consumer / "CMakeLists.txt").write_text("cmake_minimum_required(VERSION 3.19)\nproject(consumer C)\n"
+                                             f"find_package(libshared {wanted} REQUIRED CONFIG)\n")
+    done = cmake(tree, consumer, tree.root)
+    assert (done.returncode == 0) == fits, done.stderr
+    assert fits or "compatible with requested version" in done.stderr
+
+
+def test_cmake_finds_it_by_way_of_a_link(tree: Tree, consumer: Path) -> None:  # noqa: F811
+    """As on systems where /lib is a link to /usr/lib."""
+    (consumer / "root").mkdir()
+    (consumer / "root" / "lib").symlink_to(tree.root / "lib")
+    done = cmake(tree, consumer, consumer / "root")
+    assert done.returncode == 0, done.stderr
+
+
+def cmake(tree: Tree, folder: Path, prefix: Path) -> subprocess.CompletedProcess[str]:  # noqa: F811
+    return subprocess.run(["cmake", "-S", ".", "-B", "out", f"-DCMAKE_PREFIX_PATH={prefix}"], cwd=folder,
                           env=tree.environment(), capture_output=True, text=True, check=False)
-    assert done.returncode and "compatible with requested version" in done.stderr
+
+
+def test_who_builds_it_needs_no_cmake() -> None:
+    """Meson's own module for CMake's files would look for it."""
+    assert "Program cmake" not in (BUILD / "meson-logs" / "meson-log.txt").read_text()
 
 
 def test_meson_finds_the_installed_library(tree: Tree, consumer: Path) -> None:  # noqa: F811
