@@ -184,8 +184,14 @@ const char *record_value(const shared_record *record, int32_t index, size_t *siz
 /* The value, and its type; a column of a raw row is text. NULL: null, absent, or another model's. */
 static const char *value_of(const shared_record *record, int32_t field, size_t *size,
                             enum field_type *type) {
+    if (record && !record->model) { /* owns nothing; what a select in SQL reads most, so short */
+        const struct rows *rows = record->rows;
+        bool is_there = field >= 0 && field < rows->methods->columns(rows);
+        *type = FIELD_TEXT;
+        return is_there ? rows->methods->value(rows, record->row, field, size) : NULL;
+    }
     int32_t index = record_index(record, field);
-    *type = index >= 0 && record->model ? record->model->fields[index].type : FIELD_TEXT;
+    *type = index >= 0 ? record->model->fields[index].type : FIELD_TEXT;
     return index >= 0 ? record_value(record, index, size) : NULL;
 }
 

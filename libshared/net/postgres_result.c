@@ -39,8 +39,8 @@ static uint32_t result_type(const struct rows *rows, int32_t column) {
 static const char *result_value(const struct rows *rows, int64_t row, int32_t column,
                                 size_t *size) {
     const PGresult *result = result_of(rows);
-    if (PQgetisnull(result, (int)row, column)) return NULL;
     *size = (size_t)PQgetlength(result, (int)row, column);
+    if (!*size && PQgetisnull(result, (int)row, column)) return NULL;
     return PQgetvalue(result, (int)row, column);
 }
 
