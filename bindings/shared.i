@@ -68,3 +68,13 @@ typedef struct shared_error {} shared_error;
 %include <shared/queue.h>
 %include <shared/log.h>
 %include <shared/migrate.h>
+
+#ifdef SWIGPYTHON
+/* What a read or a commit calls: the function itself, without a frame of Python's around it. */
+%pythoncode %{
+for _name in ("drain", "handle_close", "objects_add", "objects_show", "objects_watch", "progress_publish",
+              "query_bind_all", "query_new", "query_read_only", "session_commit", "session_get", "session_new",
+              "session_query"):
+    globals()[_name] = getattr(_native, _name)
+%}
+#endif

@@ -10,7 +10,7 @@
 static const char RECORD[] = "shared.record";
 
 /* Names that are asked for often, made once: Python's cache of attributes keeps each name it is given. */
-static struct { PyObject *number, *names, *keys, *unit, *changed; } word;
+static struct { PyObject *number, *names, *keys, *watch, *changes; } word;
 
 bool objects_setup(void) {
     const struct {
@@ -19,8 +19,8 @@ bool objects_setup(void) {
     } all[] = {{&word.number, "_number"},
                {&word.names, "_names"},
                {&word.keys, "_keys"},
-               {&word.unit, "_unit"},
-               {&word.changed, "_changed"}};
+               {&word.watch, "_watch"},
+               {&word.changes, "_changes"}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if (!*all[i].made) *all[i].made = PyUnicode_InternFromString(all[i].text);
         if (!*all[i].made) return false;
@@ -78,8 +78,8 @@ PyObject *record_kept(shared_record *record) {
 /* What a call of objects_watch works with. */
 struct watch {
     struct model model;
-    PyObject *known, *unit, *unchanged, *none; /* none: (), the arguments of __new__ */
-    PyObject **row;                            /* the values of one */
+    PyObject *known, *watch, *none; /* none: (), the arguments of __new__ */
+    PyObject **row;                 /* the values of one */
     struct column *columns;
     Py_ssize_t *places; /* of the keys */
     Py_ssize_t keys;
@@ -145,7 +145,6 @@ static PyObject *key_of(const struct watch *watch) {
     return key;
 }
 
-/* Past __setattr__, which would take it for a change. */
 static bool row_show(const struct watch *watch, PyObject *values) {
     for (Py_ssize_t i = 0; i < watch->model.count; i++)
         if (PyDict_SetItem(values, PyTuple_GetItem(watch->model.names, i), watch->row[i]) < 0)
@@ -153,21 +152,26 @@ static bool row_show(const struct watch *watch, PyObject *values) {
     return true;
 }
 
+/* Past __setattr__, which would take it for a change; and not by __dict__, which would be made for it. */
+static bool object_fill(const struct watch *watch, PyObject *object) {
+    for (Py_ssize_t i = 0; i < watch->model.count; i++) {
+        PyObject *name = PyTuple_GetItem(watch->model.names, i);
+        if (PyObject_GenericSetAttr(object, name, watch->row[i]) < 0) return false;
+    }
+    return PyObject_GenericSetAttr(object, word.watch, watch->watch) == 0;
+}
+
 static PyObject *object_new(const struct watch *watch, PyObject *key) {
     PyObject *object = watch->make((PyTypeObject *)watch->model.type, watch->none, NULL);
-    PyObject *values = object ? PyObject_GenericGetDict(object, NULL) : NULL;
-    bool good = values && row_show(watch, values) &&
-                PyDict_SetItem(values, word.unit, watch->unit) == 0 &&
-                PyDict_SetItem(values, word.changed, watch->unchanged) == 0 &&
-                PyDict_SetItem(watch->known, key, object) == 0;
-    Py_XDECREF(values);
+    bool good =
+        object && object_fill(watch, object) && PyDict_SetItem(watch->known, key, object) == 0;
     if (!good) Py_CLEAR(object);
     return object;
 }
 
 /* The one that is known, shown anew. */
 static PyObject *object_again(const struct watch *watch, PyObject *object) {
-    PyObject *changed = PyObject_GetAttr(object, word.changed);
+    PyObject *changed = PyObject_GetAttr(object, word.changes);
     int own = changed ? PyObject_IsTrue(changed) : -1;
     Py_XDECREF(changed);
     if (own < 0) return NULL;
@@ -198,9 +202,8 @@ static PyObject *object_of(const struct watch *watch, shared_record *record) {
     return object;
 }
 
-PyObject *objects_watch(PyObject *model, PyObject *rows, PyObject *known, PyObject *unit,
-                        PyObject *unchanged) {
-    struct watch watch = {.known = known, .unit = unit, .unchanged = unchanged};
+PyObject *objects_watch(PyObject *model, PyObject *rows, PyObject *known, PyObject *object_watch) {
+    struct watch watch = {.known = known, .watch = object_watch};
     const struct python_rows *taken = python_rows_of(rows);
     if (!taken) return NULL;
     int collects = PyGC_Disable(); /* what is made here is all in use */

@@ -17,10 +17,8 @@ PyObject *record_kept(shared_record *record);
 #endif
 
 /* Objects of a model's class, one for each row of drain()'s. One that `known` has by its _ident() is
- * shown anew unless it has changes of its own; a new one is entered there, with `unit` and `unchanged` as its
- * _unit and _changed. */
-PyObject *objects_watch(PyObject *model, PyObject *rows, PyObject *known, PyObject *unit,
-                        PyObject *unchanged);
+ * shown anew unless it has changes of its own; a new one is entered there, with `watch` as its _watch. */
+PyObject *objects_watch(PyObject *model, PyObject *rows, PyObject *known, PyObject *watch);
 /* Adds (copy 0) or copies (copy 1) every object to the session; (object, record) of each comes onto `stored` as it
  * is taken, so that an exception shows how many were. */
 PyObject *objects_add(shared_session *session, PyObject *objects, int32_t copy, PyObject *stored);

@@ -174,9 +174,12 @@ static bool set_other(shared_record *record, int32_t field, PyObject *value) {
     const char *text;
     Py_ssize_t size;
     PyObject *pair = adapted(value, &type, &text, &size);
-    bool good = pair && done(shared_record_set_text(record, field, text, (size_t)size));
-    Py_XDECREF(pair);
-    return good;
+    if (!pair) return false;
+    shared_status status = type == SHARED_TYPE_TIME
+                               ? shared_record_set_time(record, field, strtoll(text, NULL, 10))
+                               : shared_record_set_text(record, field, text, (size_t)size);
+    Py_DECREF(pair);
+    return done(status);
 }
 
 /* An int, not a bool; an OverflowError of Python names no field, so ours does. */

@@ -318,3 +318,117 @@ async def test_a_flush_shows_the_key(pg: psycopg.Connection) -> None:
         db.add(DocumentChunk(document_id=document.id, chunk_index=0, content="x"))
         await db.commit()
     assert pg.execute("SELECT document_id FROM document_chunks").fetchall() == [(document.id,)]
+
+
+# --- what changes between a flush and the commit ----------------------------------------------------------------------
+
+
+async def test_a_change_after_a_flush_is_written() -> None:
+    """It was lost: only what a commit had stored was watched."""
+    async with async_session() as db:
+        document = Document(id="doc-123", file_name="a.pdf")
+        db.add(document)
+        await db.flush()
+        document.file_name = "b.pdf"
+        assert db.dirty == [document]
+        await db.commit()
+    async with async_session() as db:
+        assert (await db.get_one(Document, "doc-123")).file_name == "b.pdf"
+
+
+@pytest.mark.parametrize("how", ["flush", "get", "select", "get_many"])
+async def test_what_was_flushed_is_the_same_object(how: str) -> None:
+    async with async_session() as db:
+        document = Document(id="doc-123", file_name="a.pdf")
+        db.add(document)
+        match how:
+            case "flush":
+                await db.flush()
+            case "get":
+                await db.get(Document, "no")
+            case "get_many":
+                await db.get_many(Document, ["no"])
+            case "select":
+                assert (await db.scalars(select(Document))).one() is document
+        assert await db.get(Document, "doc-123") is document
+        assert (await db.scalars(select(Document))).one() is document
+        await db.rollback()
+        assert await db.get(Document, "doc-123") is None
+
+
+async def test_an_id_of_the_library_is_known_after_a_flush() -> None:
+    async with async_session() as db:
+        document = Document(file_name="a.pdf")
+        db.add(document)
+        async with db.begin_nested():
+            document.file_name = "b.pdf"
+        await db.flush()
+        assert document.id and await db.get(Document, document.id) is document
+        await db.commit()
+        assert await db.scalar("SELECT file_name FROM documents") == "b.pdf"
+
+
+async def test_added_flushed_deleted_is_gone() -> None:
+    async with async_session() as db:
+        document = Document(id="doc-123", file_name="a.pdf")
+        db.add(document)
+        await db.flush()
+        await db.delete(document)
+        await db.commit()
+        assert await db.get(Document, "doc-123") is None
+
+
+async def test_a_savepoint_undone_forgets_what_it_stored() -> None:
+    async with async_session.begin() as db:
+        case = Case(id="case-1", title="x")
+        with pytest.raises(RuntimeError, match="no"):
+            async with db.begin_nested():
+                db.add(case)
+                await db.flush()
+                raise RuntimeError("no")
+        assert case not in db
+        assert await db.get(Case, "case-1") is None
+
+
+async def test_one_change_that_is_refused_keeps_the_others() -> None:
+    async with async_session() as db:
+        db.add_all(Document(id=f"doc-{n}", file_name="a.pdf") for n in range(3))
+        await db.commit()
+        first, second, third = [await db.get_one(Document, f"doc-{n}") for n in range(3)]
+        first.file_name, second.file_name, third.file_name = "b.pdf", "", "d.pdf"
+        with pytest.raises(errors.SharedError, match="file_name"):
+            await db.flush()
+        assert second in db.dirty and third in db.dirty
+        second.file_name = "c.pdf"
+        await db.commit()
+        assert (await db.scalars("SELECT file_name FROM documents ORDER BY id")).all() == ["b.pdf", "c.pdf", "d.pdf"]
+
+
+async def test_what_a_session_has_forgotten_is_a_value() -> None:
+    async with async_session() as db:
+        document = Document(id="doc-123", file_name="a.pdf")
+        db.add(document)
+        await db.commit()
+        document.file_name = "never.pdf"
+        await db.rollback()
+        assert document not in db and db.dirty == []
+        document.id = "doc-124"
+        db.add(document)
+        await db.commit()
+    async with async_session() as db:
+        assert [item.file_name for item in await db.scalars(select(Document).order_by(Document.id))] == [
+            "a.pdf", "never.pdf"]
+
+
+async def test_a_time_can_be_given() -> None:
+    """To a field, and not only to a condition."""
+    moment = datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=datetime.timezone(datetime.timedelta(hours=1)))
+    async with async_session() as db:
+        db.add(Case(id="case-1", title="x", created_at=moment))
+        await db.commit()
+    async with async_session() as db:
+        case = await db.get_one(Case, "case-1")
+        assert case.created_at == moment
+        case.created_at = datetime.datetime(1969, 12, 31, tzinfo=datetime.UTC)
+        await db.commit()
+        assert await db.scalar("SELECT created_at = '1969-12-31Z' FROM cases")

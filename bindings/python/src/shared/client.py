@@ -219,13 +219,21 @@ def _forgotten(loop: asyncio.AbstractEventLoop, fd: int, pid: int, warn: bool) -
 
 _clients: dict[asyncio.AbstractEventLoop, dict[str, Client]] = {}
 _ends: dict[asyncio.AbstractEventLoop, AsyncGenerator[None, None]] = {}
-_pid = os.getpid()
+_is_forked = False  # this is a child, and what stands above is its parent's
+
+
+def _forked() -> None:
+    global _is_forked
+    _is_forked = True
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def client_of_loop(redis_url: str = "") -> Client:
     """The running loop's own client, made when first asked for; with a URL the one that speaks to that Redis. It ends
     with its loop. In a child of fork a new one is made, and nothing is sent on the parent's sockets."""
-    if _pid != os.getpid():
+    if _is_forked:
         _forget_parent()
     loop = asyncio.get_running_loop()
     clients = _clients.get(loop)
@@ -258,8 +266,8 @@ def _end_of_loop(loop: asyncio.AbstractEventLoop) -> None:
 
 def _forget_parent() -> None:
     """Its descriptors are closed here. Its loop is left as it is: what would wake it is shared with the parent."""
-    global _pid
-    _pid = os.getpid()
+    global _is_forked
+    _is_forked = False
     for clients in list(_clients.values()):
         for client in clients.values():
             client._end()

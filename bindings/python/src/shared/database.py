@@ -36,8 +36,12 @@ class AsyncSession:
     """A unit of work. Costs nothing until it must: reads share a few connections, changes wait for the commit."""
 
     def __init__(self, client: Client | None = None) -> None:
-        self._client = client or client_of_loop()
-        self._unit = Unit(self._client.handle)
+        if client is None:
+            client = client_of_loop()
+            self._unit = Unit(client._native or client.handle)  # it is this loop's: no need to ask
+        else:
+            self._unit = Unit(client.handle)
+        self._client = client
 
     async def _run(self, work: Work[T]) -> T:
         try:
@@ -179,7 +183,7 @@ class AsyncSession:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
                         trace: TracebackType | None) -> None:
-        await self.close()
+        self._unit.close()
 
 
 class Transaction:

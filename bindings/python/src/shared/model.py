@@ -29,8 +29,17 @@ class _Unset:
         return False
 
 
+class Watch:
+    """What objects have that a session looks after: cut, they are nobody's, all at once."""
+
+    __slots__ = ("stored", "unit")
+
+    def __init__(self, unit: Unit, stored: bool) -> None:
+        self.unit: Unit | None = unit
+        self.stored = stored  # they were read or written: what changes in them is to be written
+
+
 UNSET: Any = _Unset()
-UNCHANGED: frozenset[str] = frozenset()
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
@@ -52,8 +61,8 @@ class Model(metaclass=ModelMeta):
     _names: ClassVar[tuple[str, ...]] = ()
     _keys: ClassVar[tuple[str, ...]] = ()
     _columns_sql: ClassVar[str] = ""
-    _unit: Unit | None = None  # the session that watches it
-    _changed: set[str] | frozenset[str] | None = None  # since it was read or stored; None: it is new, or no session's
+    _watch: Watch | None = None
+    _changes: set[str] | None = None  # names of fields, since it was read or written
 
     def __init_subclass__(cls) -> None:
         cls._columns = tuple(column for column in vars(cls).values() if isinstance(column, Column))
@@ -90,6 +99,11 @@ class Model(metaclass=ModelMeta):
         made.__dict__.update(zip(cls._names, row, strict=True))
         return made
 
+    @property
+    def _unit(self) -> Unit | None:
+        """The session that looks after it."""
+        return None if self._watch is None else self._watch.unit
+
     def _key(self) -> tuple[Any, ...]:
         keys, values = self._keys, self.__dict__
         return (values.get(keys[0]),) if len(keys) == 1 else tuple(map(values.get, keys))
@@ -112,15 +126,15 @@ class Model(metaclass=ModelMeta):
                 self.__dict__[name] = value
                 return
             raise AttributeError(f"{type(self).__name__} has no field {name!r}; it has {', '.join(self._names)}")
-        if self._changed is not None:
+        watch = self._watch
+        if watch is not None and watch.stored and watch.unit is not None:
             if name in self._keys and self.__dict__.get(name) != value:
                 raise AttributeError(f"{type(self).__name__}.{name}: the key of a stored row does not change")
-            if isinstance(self._changed, set):
-                self._changed.add(name)
+            if self._changes is None:
+                self.__dict__["_changes"] = {name}
             else:
-                self.__dict__["_changed"] = {name}
-            if self._unit is not None:
-                self._unit.touch(self)
+                self._changes.add(name)
+            watch.unit.touch(self)
         self.__dict__[name] = value
 
     def __eq__(self, other: object) -> bool:

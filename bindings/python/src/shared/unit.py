@@ -7,12 +7,11 @@ from __future__ import annotations
 import contextlib
 import operator
 from collections.abc import Callable, Generator, Sequence
-from itertools import chain
 from typing import Any, TypeVar
 
 from . import native
 from .errors import NotFoundError
-from .model import UNCHANGED, Model
+from .model import Model, Watch
 from .query import SQL, Select, Statement
 from .result import Objects, Result
 
@@ -29,13 +28,20 @@ COPY_FROM = 64  # new rows of one model, from which they go in bulk and their de
 class Unit:
     """Objects by their key, and what is to be written. Never talks to a server by itself."""
 
+    __slots__ = ("deleted", "dirty", "handle", "is_begun", "known", "new", "savepoints", "shown", "stored", "waiting",
+                 "watch", "watches")
+
     def __init__(self, client: native.client) -> None:
         self.handle: native.session | None = native.session_new(client)
         self.known: dict[type[Model], dict[Any, Model]] = {}  # by _ident()
         self.new: list[Model] = []
         self.dirty: dict[int, Model] = {}
         self.deleted: list[Model] = []
-        self.stored: list[tuple[Model, object]] = []  # written in this transaction
+        self.stored: list[tuple[Model, object]] = []  # given to the library in this transaction
+        self.shown = 0  # so many of them are known to be written
+        self.watches: list[Watch] = []
+        self.watch: Watch | None = None  # of what is stored
+        self.waiting: Watch | None = None  # of what is new
         self.savepoints = 0
         self.is_begun = False
 
@@ -45,28 +51,31 @@ class Unit:
         """Inserted at the next flush; one that the session knows already is left as it is."""
         if not isinstance(item, Model):
             raise TypeError(f"add() takes an object of shared.models, not {type(item).__name__}")
-        if item._unit is self and item in self.deleted:
+        unit = item._unit
+        if unit is self and item in self.deleted:
             self.deleted.remove(item)
-        elif item._unit is None:
-            item.__dict__["_unit"] = self
+        elif unit is None:
+            if self.waiting is None:
+                self.waiting = self.watch_new(stored=False)
+            leave(item)
+            item.__dict__["_watch"] = self.waiting
             self.new.append(item)
-        elif item._unit is not self:
+        elif unit is not self:
             raise ValueError(f"{item!r} belongs to another session; expunge() it there first")
 
     def touch(self, item: Model) -> None:
-        if item._changed is not None:
-            self.dirty[id(item)] = item
+        self.dirty[id(item)] = item
 
     def delete(self, item: Model) -> None:
         if item in self.new:
             self.new.remove(item)
-            item._unit = None
+            leave(item)
         else:
             self.deleted.append(item)
 
     def expunge(self, item: Model) -> None:
         """The session forgets it, with what was not written."""
-        item._unit = item._changed = None
+        leave(item)
         self.known_of(type(item)).pop(item._ident(), None)
         self.dirty.pop(id(item), None)
         self.new = [other for other in self.new if other is not item]
@@ -74,14 +83,21 @@ class Unit:
 
     def forget(self) -> None:
         """Nothing waits any more, and no object is watched."""
-        for item in chain(*map(dict.values, self.known.values()), self.new, (item for item, _ in self.stored)):
-            values = item.__dict__
-            values["_unit"] = values["_changed"] = None
+        for watch in self.watches:
+            watch.unit = None
+        self.watches.clear()
+        self.watch = self.waiting = None
         self.known.clear()
         self.new.clear()
         self.dirty.clear()
         self.deleted.clear()
         self.stored.clear()
+        self.shown = 0
+
+    def watch_new(self, *, stored: bool) -> Watch:
+        watch = Watch(self, stored)
+        self.watches.append(watch)
+        return watch
 
     def known_of(self, model: type[Model]) -> dict[Any, Model]:
         """The objects of a model that this session watches."""
@@ -92,7 +108,9 @@ class Unit:
 
     def watch_all(self, model: type[M], rows: Any) -> list[M]:
         """The objects of rows: one that is known already is shown anew unless it has changes of its own."""
-        return native.objects_watch(model, rows, self.known_of(model), self, UNCHANGED)  # type: ignore[no-any-return]
+        if self.watch is None:
+            self.watch = self.watch_new(stored=True)
+        return native.objects_watch(model, rows, self.known_of(model), self.watch)  # type: ignore[no-any-return]
 
     # --- flush --------------------------------------------------------------------------------------------------------
 
@@ -100,33 +118,61 @@ class Unit:
         """What waits is given to the library, which writes it before its next request. Parents before children."""
         handle = self.session()
         if self.new:
-            new, self.new = sorted(self.new, key=_NUMBER), []
-            how = COPY if len(new) >= COPY_FROM else ADD
-            before = len(self.stored)
-            try:
-                native.objects_add(handle, new, how == COPY, self.stored)
-            finally:  # one that is refused is still waiting, as are those behind it
-                self.new += new[len(self.stored) - before:]
-        if self.dirty:
-            dirty, self.dirty = list(self.dirty.values()), {}
-            for item in dirty:
-                if item._changed and item not in self.deleted:
-                    values = item._values(item._changed | set(item._keys))
-                    self.stored.append((item, native.session_change(handle, item._number, values, UPDATE)))
-        if self.deleted:
-            gone, self.deleted = sorted(self.deleted, key=_NUMBER, reverse=True), []
-            for item in gone:
-                native.session_change(handle, item._number, item._values(set(item._keys)), DELETE)
-                self.known_of(type(item)).pop(item._ident(), None)
-                item._unit = item._changed = None
+            self.new_give(handle)
+        while self.dirty:  # one that is refused is still waiting, as are those behind it
+            place, item = next(iter(self.dirty.items()))
+            if item._changes and item not in self.deleted:
+                if None in item._key():  # given, not yet written; its key is the library's, and there
+                    native.objects_show(self.stored[self.shown:], False)
+                values = item._values(item._changes | set(item._keys))
+                self.stored.append((item, native.session_change(handle, item._number, values, UPDATE)))
+                item._changes = None
+            del self.dirty[place]
+        self.deleted.sort(key=_NUMBER)
+        while self.deleted:
+            item = self.deleted[-1]
+            native.session_change(handle, item._number, item._values(set(item._keys)), DELETE)
+            self.known_of(type(item)).pop(item._ident(), None)
+            leave(item)
+            self.deleted.pop()
+
+    def new_give(self, handle: native.session) -> None:
+        """From now on what changes in them is a change of a row, which is written behind them."""
+        new, self.new = sorted(self.new, key=_NUMBER), []
+        how = COPY if len(new) >= COPY_FROM else ADD
+        before = len(self.stored)
+        given, self.waiting = self.waiting, None
+        try:
+            native.objects_add(handle, new, how == COPY, self.stored)
+        finally:  # one that is refused is still waiting, as are those behind it
+            refused = new[len(self.stored) - before:]
+            if refused:
+                self.waiting = self.watch_new(stored=False)
+            for item in refused:
+                item.__dict__["_watch"] = self.waiting
+            self.new += refused
+            if given is not None:
+                given.stored = True
+
+    def written(self) -> None:
+        """An answer came, so what was given before is written: it is as the library and the database have chosen (the
+        key, times), and known by its key."""
+        fresh = self.stored[self.shown:]
+        if fresh:
+            native.objects_show(fresh, False)
+            self.enter(fresh)
+            self.shown = len(self.stored)
+
+    def enter(self, stored: list[tuple[Model, object]]) -> None:
+        for item, _ in stored:
+            if item._unit is self:  # else it was deleted meanwhile
+                self.known_of(type(item))[item._ident()] = item
 
     def changes_show(self) -> None:
         """After the commit: objects are as they are stored."""
-        stored, self.stored = self.stored, []
+        stored, self.stored, self.shown = self.stored, [], 0
         native.objects_show(stored, True)
-        for item, _ in stored:
-            item.__dict__["_changed"] = UNCHANGED
-            self.known_of(type(item))[item._ident()] = item
+        self.enter(stored)
 
     def session(self) -> native.session:
         if self.handle is None:
@@ -138,7 +184,7 @@ class Unit:
     def is_plain(self, model: type[Model], key: str) -> bool:
         """get() of this key is a read and nothing else: it is not known, and nothing waits to be written."""
         return (len(model._keys) == 1 and not (self.new or self.dirty or self.deleted)
-                and key not in self.known_of(model))
+                and self.shown == len(self.stored) and key not in self.known_of(model))
 
     def get(self, model: type[M], key: Any, *, fresh: bool = False, lock: str = "") -> Work[M | None]:
         wanted = tuple(key) if isinstance(key, (tuple, list)) else (key,)
@@ -159,6 +205,7 @@ class Unit:
         if ident is None:
             return None
         parts = yield lambda tag: native.session_get(handle, number, ident, tag)
+        self.written()
         return self.watch_all(model, parts[4])[0] if parts[3] else None
 
     def get_many(self, model: type[M], keys: Sequence[str]) -> Work[list[M]]:
@@ -166,12 +213,12 @@ class Unit:
         self.changes_give()
         wanted, number = list(keys), model._number
         parts = yield lambda tag: native.session_get_many(handle, number, wanted, tag)
+        self.written()
         return [] if parts[4] is None else self.watch_all(model, parts[4])
 
     def refresh(self, item: Model) -> Work[None]:
         self.dirty.pop(id(item), None)
-        if item._changed:
-            item.__dict__["_changed"] = UNCHANGED
+        item._changes = None
         found = yield from self.get(type(item), item._key(), fresh=True)
         if found is None:
             raise NotFoundError(f"{type(item).__name__} {item._key()!r}: the row is gone")
@@ -183,6 +230,7 @@ class Unit:
         question, entity = query_of(statement, parameters)
         self.changes_give()
         parts = yield lambda tag: native.session_query(handle, question, tag)
+        self.written()
         return self.result(parts, entity)
 
     def result(self, parts: tuple[Any, ...], entity: type[Model] | None) -> Result:
@@ -194,12 +242,12 @@ class Unit:
         return Result(names, rows, parts[3])
 
     def flush(self) -> Work[None]:
-        if not (self.new or self.dirty or self.deleted):
+        if not (self.new or self.dirty or self.deleted or self.shown < len(self.stored)):
             return
         handle = self.session()
         self.changes_give()
         yield lambda tag: native.session_flush(handle, tag)
-        native.objects_show(self.stored, False)  # what the library and the database have chosen: the key, times
+        self.written()
 
     def commit(self) -> Work[None]:
         handle = self.session()
@@ -252,8 +300,10 @@ class Unit:
     def rollback_to(self, name: str, mark: int) -> Work[None]:
         handle = self.session()
         undone, self.stored = self.stored[mark:], self.stored[:mark]
+        self.shown = min(self.shown, mark)
         for item in (*self.new, *(item for item, _ in undone)):
-            item._unit = item._changed = None
+            self.known_of(type(item)).pop(item._ident(), None)
+            leave(item)
         self.new.clear()
         self.dirty.clear()
         self.deleted.clear()
@@ -269,6 +319,11 @@ class Unit:
         handle, self.handle = self.handle, None
         if handle is not None:
             native.handle_close(handle)
+
+
+def leave(item: Model) -> None:
+    """No session looks after it."""
+    item._watch = item._changes = None
 
 
 def query_of(statement: Any, parameters: Any) -> tuple[native.query, type[Model] | None]:
