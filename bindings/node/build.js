@@ -31,8 +31,17 @@ function native() {
   const folder = path.join(out, 'native');
   const run = (...argv) => execFileSync(argv[0], argv.slice(1), { stdio: 'inherit' });
   if (!existsSync(path.join(folder, 'build.ninja'))) {
-    run('meson', 'setup', folder, root, '-Dapps=false', '-Dtests=false', '--buildtype=release', `-Dnode=${modules}`,
-      ...(process.env.MESON_OPTIONS ?? '').split(' ').filter(Boolean));
+    run(
+      'meson',
+      'setup',
+      folder,
+      root,
+      '-Dapps=false',
+      '-Dtests=false',
+      '--buildtype=release',
+      `-Dnode=${modules}`,
+      ...(process.env.MESON_OPTIONS ?? '').split(' ').filter(Boolean),
+    );
   }
   run('ninja', '-C', folder, 'bindings/node/shared.node');
   return path.join(folder, 'bindings', 'node', 'shared.node');
@@ -44,25 +53,34 @@ function package_(folder, binary) {
   const names = [];
   for (const name of readdirSync(path.join(here, 'src'))) {
     const source = readFileSync(path.join(here, 'src', name), 'utf8');
-    const text = name.endsWith('.cjs') ? source : ts.transpileModule(source, {
-      compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, esModuleInterop: true },
-    }).outputText;
+    const text = name.endsWith('.cjs')
+      ? source
+      : ts.transpileModule(source, {
+          compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, esModuleInterop: true },
+        }).outputText;
     write(path.join(folder, 'cjs', name), text);
     if (name === 'index.js') names.push(...exported(source));
   }
   writeJson(path.join(folder, 'cjs', 'package.json'), { type: 'commonjs' });
-  write(path.join(folder, 'index.js'), `// SPDX-License-Identifier: MIT
+  write(
+    path.join(folder, 'index.js'),
+    `// SPDX-License-Identifier: MIT
 import shared from './cjs/index.js';
 export const { ${names.join(', ')} } = shared;
-`);
+`,
+  );
   types(folder);
-  for (const name of ['README.md', '../../LICENSE']) cpSync(path.join(here, name), path.join(folder, path.basename(name)));
+  for (const name of ['README.md', '../../LICENSE'])
+    cpSync(path.join(here, name), path.join(folder, path.basename(name)));
   const { devDependencies, scripts, ...kept } = JSON.parse(readFileSync(path.join(here, 'package.json'), 'utf8'));
   void devDependencies;
   void scripts;
   const version = libraryVersion();
-  writeJson(path.join(folder, 'package.json'),
-    { ...kept, version, optionalDependencies: { [`@lex-intel/shared-${platform}`]: version } });
+  writeJson(path.join(folder, 'package.json'), {
+    ...kept,
+    version,
+    optionalDependencies: { [`@lex-intel/shared-${platform}`]: version },
+  });
   if (!existsSync(binary)) throw new Error(`${binary} is not built`);
 }
 
@@ -99,9 +117,14 @@ function platformPackage(folder, binary) {
   cpSync(path.join(root, 'LICENSE'), path.join(folder, 'LICENSE'));
   write(path.join(folder, 'README.md'), `The native half of @lex-intel/shared for ${platform}.\n`);
   writeJson(path.join(folder, 'package.json'), {
-    name: `@lex-intel/shared-${platform}`, version: libraryVersion(), license: 'MIT', main: 'shared.node',
+    name: `@lex-intel/shared-${platform}`,
+    version: libraryVersion(),
+    license: 'MIT',
+    main: 'shared.node',
     description: `The native half of @lex-intel/shared for ${platform}`,
-    os: [process.platform], cpu: [process.arch], ...(process.platform === 'linux' && { libc: [libc === 'gnu' ? 'glibc' : libc] }),
+    os: [process.platform],
+    cpu: [process.arch],
+    ...(process.platform === 'linux' && { libc: [libc === 'gnu' ? 'glibc' : libc] }),
     files: ['shared.node'],
   });
 }

@@ -13,7 +13,7 @@ export interface Abortable {
   signal?: AbortSignal | undefined;
 }
 
-// --- the client -------------------------------------------------------------------------------------------------------
+// --- the client ------------------------------------------------------------------------------------------------------
 
 /** Settings by name, as `databaseUrl` for DATABASE_URL; docs/config.md lists them. */
 export interface Settings {
@@ -43,7 +43,7 @@ export class Client {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-// --- the session ------------------------------------------------------------------------------------------------------
+// --- the session -----------------------------------------------------------------------------------------------------
 
 /** A piece of SQL whose values stand apart from its text. */
 export class Sql {
@@ -153,7 +153,7 @@ export class Timestamp extends Date {
   toMicroseconds(): bigint;
 }
 
-// --- progress ---------------------------------------------------------------------------------------------------------
+// --- progress --------------------------------------------------------------------------------------------------------
 
 export type Step = 'starting' | 'extracting' | 'chunking' | 'storing' | 'completed' | 'failed' | (string & {});
 
@@ -197,7 +197,7 @@ export class Progress {
   sse(documentId: string, options?: WatchOptions): AsyncGenerator<string, void, undefined>;
 }
 
-// --- the queue --------------------------------------------------------------------------------------------------------
+// --- the queue -------------------------------------------------------------------------------------------------------
 
 export interface SendOptions extends Abortable {
   queue?: string | undefined;
@@ -236,7 +236,7 @@ export interface Task<Args extends unknown[] = any[]> {
 
 /** What it returns is the result, as JSON. A PermanentError fails the task, a RetryableError retries it after 60, 120,
  * 240 and 480 s; of other errors classify() decides. */
-export type Handler = (task: Task) => unknown;
+export type Handler<Args extends unknown[] = any[]> = (task: Task<Args>) => unknown;
 
 export interface WorkOptions extends Abortable {
   queue?: string | undefined;
@@ -255,11 +255,11 @@ export class Queue {
   stats(options?: Abortable & { queue?: string | undefined }):
     Promise<{ waiting: number; claimed: number; dead: number; outbox: number }>;
   /** Works on tasks until the signal: then it claims no more, and returns when what runs has ended. */
-  work(task: string, handler: Handler, options?: WorkOptions): Promise<void>;
+  work<Args extends unknown[] = any[]>(task: string, handler: Handler<Args>, options?: WorkOptions): Promise<void>;
   work(handlers: { readonly [task: string]: Handler }, options?: WorkOptions): Promise<void>;
 }
 
-// --- errors -----------------------------------------------------------------------------------------------------------
+// --- errors ----------------------------------------------------------------------------------------------------------
 
 /** A failure. Texts are '' where nothing is known. */
 export class SharedError extends Error {

@@ -9,13 +9,14 @@
 #include "values.h"
 
 /* What one drain() makes at most, before it comes back to Node's loop. */
-enum { CELLS_MAX = 8192, BYTES_MAX = 1 << 20, EVENTS_MAX = 512 };
+enum { CELLS_MAX = 8192, COLUMNS_MAX = 1664, BYTES_MAX = 1 << 20, EVENTS_MAX = 512, PARTS = 8 };
 enum { HOW_ADD, HOW_UPDATE, HOW_DELETE };
 
 /* How far an answer of many rows has come. The event is the client's, until drain() asks for the next one. */
 struct cursor {
     const shared_event *event;
     int64_t row;
+    void *cells, *flags; /* of the ArrayBuffers, which the client has for as long */
 };
 
 /* What is being made of events. */
@@ -24,7 +25,9 @@ struct batch {
     struct cursor *cursor;
     napi_value list;
     uint32_t length;
-    size_t cells, bytes;
+    struct cells cells;
+    uint32_t used; /* cells */
+    size_t bytes;
 };
 
 /* --- small values --------------------------------------------------------------------------------- */
@@ -62,85 +65,93 @@ napi_value setup(napi_env env, napi_value make_error) {
     return errors_setup(env, make_error) ? undefined_of(env) : NULL;
 }
 
+static bool append(napi_env env, napi_value list, uint32_t *length, napi_value value) {
+    return value && napi_set_element(env, list, (*length)++, value) == napi_ok;
+}
+
 static void cursor_free(napi_env env, void *data, void *hint) {
     (void)env;
     (void)hint;
     free(data);
 }
 
+/* Room for a whole row more than is asked for: it is looked at behind each. */
 napi_value cursor_new(napi_env env) {
-    napi_value value = NULL;
+    enum { CELLS = CELLS_MAX + COLUMNS_MAX };
+    napi_value parts[3] = {NULL}, list = NULL;
+    uint32_t length = 0;
     struct cursor *cursor = calloc(1, sizeof *cursor);
     if (!cursor) return no_memory(env);
-    if (napi_create_external(env, cursor, cursor_free, NULL, &value) != napi_ok) free(cursor);
-    return value;
+    if (napi_create_external(env, cursor, cursor_free, NULL, &parts[0]) != napi_ok) {
+        free(cursor);
+        return NULL;
+    }
+    napi_create_arraybuffer(env, CELLS * sizeof(double), &cursor->cells, &parts[1]);
+    napi_create_arraybuffer(env, CELLS, &cursor->flags, &parts[2]);
+    napi_create_array(env, &list);
+    for (size_t i = 0; i < 3; i++)
+        if (!append(env, list, &length, parts[i])) return NULL;
+    return list;
 }
 
 /* --- rows ----------------------------------------------------------------------------------------- */
 
-static bool append(napi_env env, napi_value list, uint32_t *length, napi_value value) {
-    return value && napi_set_element(env, list, (*length)++, value) == napi_ok;
-}
-
-/* Names and types of the columns of raw rows; those of a model are known. */
-static bool heads_add(napi_env env, const shared_record *record, const struct column *columns,
-                      napi_value list, uint32_t *length) {
-    napi_value names = null_of(env), types = null_of(env);
+/* Names and types of the columns of raw rows; those of a model are known: null. */
+static napi_value heads_of(napi_env env, const shared_record *record,
+                           const struct column *columns) {
+    napi_value names = NULL, types = NULL, heads = NULL;
     int32_t count = shared_record_count(record);
-    if (!shared_record_model(record)) {
-        napi_create_array_with_length(env, (size_t)count, &names);
-        napi_create_array_with_length(env, (size_t)count, &types);
-        for (int32_t i = 0; i < count; i++) {
-            uint32_t name = (uint32_t)i, type = (uint32_t)i;
-            if (!append(env, names, &name, text_of(env, shared_record_name(record, i))) ||
-                !append(env, types, &type, number_of(env, columns[i].type)))
-                return false;
-        }
+    if (shared_record_model(record)) return null_of(env);
+    napi_create_array_with_length(env, (size_t)count, &names);
+    napi_create_array_with_length(env, (size_t)count, &types);
+    for (int32_t i = 0; i < count; i++) {
+        uint32_t name = (uint32_t)i, type = (uint32_t)i;
+        if (!append(env, names, &name, text_of(env, shared_record_name(record, i))) ||
+            !append(env, types, &type, number_of(env, columns[i].type)))
+            return NULL;
     }
-    return append(env, list, length, names) && append(env, list, length, types);
-}
-
-static bool row_add(struct batch *batch, shared_record *record, struct column *columns,
-                    napi_value list, uint32_t *length) {
-    int32_t count = shared_record_count(record);
-    for (int32_t i = 0; i < count; i++)
-        if (!append(batch->env, list, length,
-                    value_of(batch->env, record, &columns[i], &batch->bytes)))
-            return false;
-    batch->cells += (size_t)count;
-    return true;
+    uint32_t length = 0;
+    napi_create_array_with_length(env, 2, &heads);
+    bool whole = append(env, heads, &length, names) && append(env, heads, &length, types);
+    return whole ? heads : NULL;
 }
 
 static bool is_full(const struct batch *batch) {
-    return batch->cells >= CELLS_MAX || batch->bytes >= BYTES_MAX ||
-           batch->length >= EVENTS_MAX * 6;
+    return batch->used >= CELLS_MAX || batch->bytes >= BYTES_MAX ||
+           batch->length >= EVENTS_MAX * PARTS;
 }
 
-static napi_value rows_from(struct batch *batch, struct column *columns, int64_t first) {
+static bool row_add(struct batch *batch, shared_record *record, struct column *columns,
+                    int32_t count) {
+    for (int32_t i = 0; i < count; i++)
+        if (!cell_write(batch->env, record, &columns[i], &batch->cells, batch->used++,
+                        &batch->bytes))
+            return false;
+    return true;
+}
+
+static bool rows_add(struct batch *batch, struct column *columns, int32_t count) {
     struct cursor *cursor = batch->cursor;
-    int64_t count = shared_event_count(cursor->event);
-    uint32_t length = 0;
-    napi_value list = NULL;
-    napi_create_array(batch->env, &list);
-    shared_record *record = shared_event_record(cursor->event, first);
-    if (!list || !heads_add(batch->env, record, columns, list, &length)) return NULL;
+    int64_t rows = shared_event_count(cursor->event);
     do {
-        record = shared_event_record(cursor->event, cursor->row);
-        if (!record) return no_memory(batch->env);
-        if (!row_add(batch, record, columns, list, &length)) return NULL;
-    } while (++cursor->row < count && !is_full(batch));
-    return list;
+        shared_record *record = shared_event_record(cursor->event, cursor->row);
+        if (!record) return no_memory(batch->env) != NULL;
+        if (!row_add(batch, record, columns, count)) return false;
+    } while (++cursor->row < rows && !is_full(batch));
+    return true;
 }
 
 static napi_value rows_of(struct batch *batch) {
     struct cursor *cursor = batch->cursor;
     if (shared_event_count(cursor->event) <= 0) return null_of(batch->env);
-    shared_record *first = shared_event_record(cursor->event, cursor->row);
-    struct column *columns = first ? columns_new(cursor->event, first) : NULL;
+    shared_record *record = shared_event_record(cursor->event, cursor->row);
+    int32_t count = record ? shared_record_count(record) : 0;
+    struct column *columns = record ? columns_new(cursor->event, record) : NULL;
     if (!columns) return no_memory(batch->env);
-    napi_value rows = rows_from(batch, columns, cursor->row);
+    napi_value heads = heads_of(batch->env, record, columns);
+    bool whole = heads && count <= COLUMNS_MAX && rows_add(batch, columns, count);
     free(columns);
-    return rows;
+    return whole ? heads : NULL;
 }
 
 /* --- events --------------------------------------------------------------------------------------- */
@@ -183,14 +194,15 @@ static bool event_add(struct batch *batch) {
     struct cursor *cursor = batch->cursor;
     const shared_event *event = cursor->event;
     const shared_error *failure = shared_event_error(event);
-    int64_t count = shared_event_count(event);
+    int64_t count = shared_event_count(event), row = cursor->row;
+    uint32_t first = batch->used;
     napi_value error = failure ? error_new(env, failure) : null_of(env);
     napi_value payload = payload_of(batch);
     bool is_rows = shared_event_kind(event) == SHARED_EVENT_ROWS;
     if (!payload) {
         error = exception_take(env);
         payload = null_of(env);
-        cursor->row = count;
+        cursor->row = row = count; /* no further rows, and none of these */
     }
     bool goes_on = is_rows && cursor->row < count;
     int32_t more = goes_on ? 2 : shared_event_more(event);
@@ -201,25 +213,36 @@ static bool event_add(struct batch *batch) {
            append(env, batch->list, &batch->length, number_of(env, shared_event_kind(event))) &&
            append(env, batch->list, &batch->length, number_of(env, (double)count)) &&
            append(env, batch->list, &batch->length, payload) &&
-           append(env, batch->list, &batch->length, error);
+           append(env, batch->list, &batch->length, error) &&
+           append(env, batch->list, &batch->length, number_of(env, first)) &&
+           append(env, batch->list, &batch->length, number_of(env, (double)(cursor->row - row)));
 }
 
 static bool event_next(struct cursor *cursor, shared_client *client) {
     if (cursor->event) return true;
-    *cursor = (struct cursor){.event = shared_client_next(client)};
+    cursor->event = shared_client_next(client);
+    cursor->row = 0;
     return cursor->event != NULL;
 }
 
-napi_value drain(napi_env env, shared_client *client, napi_value value) {
+static bool batch_init(struct batch *batch, napi_value cursor) {
+    napi_env env = batch->env;
+    if (napi_get_value_external(env, cursor, (void **)&batch->cursor) != napi_ok) {
+        invalid_throw(env, "cursor: as cursor_new gave it");
+        return false;
+    }
+    batch->cells.numbers = batch->cursor->cells;
+    batch->cells.flags = batch->cursor->flags;
+    napi_create_array(env, &batch->list);
+    napi_create_array(env, &batch->cells.list);
+    return append(env, batch->list, &batch->length, null_of(env)) &&
+           append(env, batch->list, &batch->length, batch->cells.list);
+}
+
+napi_value drain(napi_env env, shared_client *client, napi_value cursor) {
     struct batch batch = {.env = env};
     napi_value again = NULL;
-    if (napi_get_value_external(env, value, (void **)&batch.cursor) != napi_ok) {
-        invalid_throw(env, "cursor: as cursor_new gave it");
-        return NULL;
-    }
-    if (!good(env, shared_client_dispatch(client, 0))) return NULL;
-    napi_create_array(env, &batch.list);
-    if (!append(env, batch.list, &batch.length, null_of(env))) return NULL;
+    if (!batch_init(&batch, cursor) || !good(env, shared_client_dispatch(client, 0))) return NULL;
     while (!is_full(&batch) && event_next(batch.cursor, client))
         if (!event_add(&batch)) return NULL;
     napi_get_boolean(env, batch.cursor->event != NULL, &again);
@@ -288,13 +311,15 @@ napi_value session_copy_all(napi_env env, shared_session *session, int32_t model
 }
 
 napi_value record_values(napi_env env, shared_record *record, int32_t bigs) {
-    struct batch batch = {.env = env};
     uint32_t length = 0;
     napi_value list = NULL;
+    int32_t count = shared_record_count(record);
     struct column *columns = columns_of(record, bigs);
     if (!columns) return no_memory(env);
-    napi_create_array(env, &list);
-    bool whole = list && row_add(&batch, record, columns, list, &length);
+    napi_create_array_with_length(env, (size_t)count, &list);
+    bool whole = list != NULL;
+    for (int32_t i = 0; whole && i < count; i++)
+        whole = append(env, list, &length, value_of(env, record, &columns[i]));
     free(columns);
     return whole ? list : NULL;
 }

@@ -22,12 +22,14 @@ napi_value record_handle(napi_env env, shared_record *record);
 /* What JavaScript's side gives once an environment: make_error(class, domain, code, sqlstate, message, detail, hint,
  * operation) -> the error. */
 napi_value setup(napi_env env, napi_value make_error);
-/* Where drain() has got to in an answer of many rows: one for each client. */
+/* What drain() works with, one for each client: [cursor, cells, flags]: where it has got to in an answer of many rows, and
+ * two ArrayBuffers that it writes rows to. */
 napi_value cursor_new(napi_env env);
-/* Dispatches without waiting. [again, then of each event: tag, more, kind, count, payload, error]. payload: of rows
- * [names, types, values row by row], names and types null for those of a model; a message as [id, json, document]; a
- * task; else null. more 2: the next event is the same one, with its further rows. again true: call once more, in a
- * later turn of the loop; so much is made in one call that it takes some milliseconds at most. */
+/* Dispatches without waiting. [again, list, then of each event: tag, more, kind, count, payload, error, first, rows].
+ * Its rows stand in the cells (values.h) from `first` on, so they are to be read before the next call. payload: of rows
+ * of SQL [names, types], of those of a model null; of a message [id, json, document]; a task; else null. more 2: the next
+ * event is the same one, with its further rows. again true: call once more, in a later turn of the loop; so much is made
+ * in one call that it takes some milliseconds at most. */
 napi_value drain(napi_env env, shared_client *client, napi_value cursor);
 /* A record of these values, in the order of the fields; undefined is not set. */
 napi_value record_from_values(napi_env env, int32_t model, napi_value values);

@@ -65,19 +65,20 @@ static napi_value text_of(napi_env env, const char *text, size_t size) {
     return NULL;
 }
 
-static napi_value text_again(napi_env env, const char *text, size_t size, struct column *column) {
-    if (size >= sizeof column->last_text) return text_of(env, text, size);
-    if (column->last && !memcmp(column->last_text, text, size + 1)) return column->last;
-    napi_value value = text_of(env, text, size);
-    memcpy(column->last_text, text, size + 1);
-    column->last = value;
-    return value;
+/* PostgreSQL writes a number as digits and nothing else. */
+static int64_t digits_read(const char *text) {
+    const char *digit = text + (*text == '-');
+    uint64_t number = 0;
+    for (; *digit >= '0' && *digit <= '9'; digit++) number = number * 10 + (uint64_t)(*digit - '0');
+    return (int64_t)(*text == '-' ? 0 - number : number);
 }
 
 static napi_value integer_of(napi_env env, int64_t number, bool is_big) {
     napi_value value = NULL;
     if (is_big)
         napi_create_bigint_int64(env, number, &value);
+    else if (number >= INT32_MIN && number <= INT32_MAX)
+        napi_create_int32(env, (int32_t)number, &value);
     else
         napi_create_double(env, (double)number, &value);
     return value;
@@ -91,9 +92,9 @@ static napi_value float_of(napi_env env, double number) {
 
 /* Microseconds; 0 for a text is 1970 itself, or a year that the library has no number for: then the text. */
 static napi_value time_of(napi_env env, const shared_record *record, int32_t field,
-                          const char *text, size_t size) {
+                          const char *text) {
     int64_t time_us = shared_record_time(record, field);
-    if (!time_us && strncmp(text, "1970-01-01", 10) != 0) return text_of(env, text, size);
+    if (!time_us && strncmp(text, "1970-01-01", 10) != 0) return text_of(env, text, strlen(text));
     if (time_us == INT64_MAX || time_us == INT64_MIN)
         return float_of(env, time_us > 0 ? HUGE_VAL : -HUGE_VAL);
     return integer_of(env, time_us, time_us > SAFE_MAX || time_us < -SAFE_MAX);
@@ -136,19 +137,14 @@ static napi_value array_of(napi_env env, shared_record *record, const struct col
     return array;
 }
 
-napi_value value_of(napi_env env, shared_record *record, struct column *column, size_t *bytes) {
+/* text: the column's, not NULL. */
+static napi_value value_new(napi_env env, shared_record *record, const struct column *column,
+                            const char *text) {
     int32_t field = column->field;
     napi_value value = NULL;
-    const char *text = shared_record_text(record, field);
-    if (!text) {
-        napi_get_null(env, &value);
-        return value;
-    }
-    size_t size = strlen(text);
-    *bytes += size;
     switch (column->type) {
-    case SHARED_TYPE_INT: return integer_of(env, strtoll(text, NULL, 10), column->is_big);
-    case SHARED_TYPE_TIME: return time_of(env, record, field, text, size);
+    case SHARED_TYPE_INT: return integer_of(env, digits_read(text), column->is_big);
+    case SHARED_TYPE_TIME: return time_of(env, record, field, text);
     case SHARED_TYPE_FLOAT: return float_of(env, shared_record_float(record, field));
     case SHARED_TYPE_BOOL:
         napi_get_boolean(env, shared_record_bool(record, field), &value);
@@ -156,7 +152,83 @@ napi_value value_of(napi_env env, shared_record *record, struct column *column, 
     case SHARED_TYPE_BYTES: return bytes_of(env, record, field);
     case SHARED_TYPE_TEXT_ARRAY:
     case SHARED_TYPE_INT_ARRAY: return array_of(env, record, column);
-    default: return text_again(env, text, size, column);
+    default: return text_of(env, text, strlen(text));
+    }
+}
+
+napi_value value_of(napi_env env, shared_record *record, const struct column *column) {
+    const char *text = shared_record_text(record, column->field);
+    if (text) return value_new(env, record, column, text);
+    napi_value value = NULL;
+    napi_get_null(env, &value);
+    return value;
+}
+
+/* --- cells ---------------------------------------------------------------------------------------- */
+
+static bool cell_list(napi_env env, struct cells *cells, uint32_t cell, napi_value value) {
+    cells->flags[cell] = CELL_LISTED;
+    cells->numbers[cell] = cells->listed;
+    return value && napi_set_element(env, cells->list, cells->listed++, value) == napi_ok;
+}
+
+static bool cell_integer(struct cells *cells, uint32_t cell, int64_t number, bool is_big) {
+    cells->flags[cell] = is_big ? CELL_BIG : CELL_NUMBER;
+    if (is_big)
+        memcpy(&cells->numbers[cell], &number, sizeof number);
+    else
+        cells->numbers[cell] = (double)number;
+    return true;
+}
+
+/* PostgreSQL's texts have no NUL. */
+static bool cell_text(napi_env env, struct column *column, struct cells *cells, uint32_t cell,
+                      const char *text, size_t size) {
+    if (size >= sizeof column->last_text)
+        return cell_list(env, cells, cell, text_of(env, text, size));
+    if (column->last && !memcmp(column->last_text, text, size + 1)) {
+        cells->flags[cell] = CELL_LISTED;
+        cells->numbers[cell] = column->last - 1;
+        return true;
+    }
+    memcpy(column->last_text, text, size + 1);
+    column->last = cells->listed + 1;
+    return cell_list(env, cells, cell, text_of(env, text, size));
+}
+
+/* Its text, which takes long to write, is asked for only where there is no number. */
+static bool cell_time(napi_env env, shared_record *record, const struct column *column,
+                      struct cells *cells, uint32_t cell) {
+    int64_t time_us = shared_record_time(record, column->field);
+    if (time_us && time_us <= SAFE_MAX && time_us >= -SAFE_MAX)
+        return cell_integer(cells, cell, time_us, false);
+    const char *text = shared_record_text(record, column->field);
+    if (text) return cell_list(env, cells, cell, time_of(env, record, column->field, text));
+    cells->flags[cell] = CELL_NULL;
+    return true;
+}
+
+bool cell_write(napi_env env, shared_record *record, struct column *column, struct cells *cells,
+                uint32_t cell, size_t *bytes) {
+    if (column->type == SHARED_TYPE_TIME) return cell_time(env, record, column, cells, cell);
+    const char *text = shared_record_text(record, column->field);
+    if (!text) {
+        cells->flags[cell] = CELL_NULL;
+        return true;
+    }
+    size_t size = strlen(text);
+    *bytes += size;
+    switch (column->type) {
+    case SHARED_TYPE_INT: return cell_integer(cells, cell, digits_read(text), column->is_big);
+    case SHARED_TYPE_BOOL:
+        cells->flags[cell] = shared_record_bool(record, column->field) ? CELL_TRUE : CELL_FALSE;
+        return true;
+    case SHARED_TYPE_FLOAT:
+    case SHARED_TYPE_BYTES:
+    case SHARED_TYPE_TEXT_ARRAY:
+    case SHARED_TYPE_INT_ARRAY:
+        return cell_list(env, cells, cell, value_new(env, record, column, text));
+    default: return cell_text(env, column, cells, cell, text, size);
     }
 }
 

@@ -24,7 +24,7 @@ def rows(source: Source) -> list[Model]:
 
 
 def read_out(entry: Field, place: int) -> str:
-    cell = f"v[i + {place}]" if place else "v[i]"
+    cell = f"v.at(i + {place})" if place else "v.at(i)"
     return f"{camel(entry.name)}: " + (f"timeOut({cell})" if entry.type == "time" else cell)
 
 

@@ -7,11 +7,15 @@ const SHOWN_MAX = 60;
 
 /** A value fit for a message. */
 export function show(value) {
-  const text = typeof value === 'string' ? JSON.stringify(value)
-    : typeof value === 'bigint' ? `${value}n`
-      : value !== null && typeof value === 'object' ? `an object (${value.constructor?.name ?? 'null prototype'})`
-        : String(value);
-  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}...` : text;
+  const words =
+    typeof value === 'string'
+      ? JSON.stringify(value)
+      : typeof value === 'bigint'
+        ? `${value}n`
+        : value !== null && typeof value === 'object'
+          ? `an object (${value.constructor?.name ?? 'null prototype'})`
+          : String(value);
+  return words.length > SHOWN_MAX ? `${words.slice(0, SHOWN_MAX)}...` : words;
 }
 
 export function refuse(what, taken, value) {
@@ -40,7 +44,8 @@ export function options(value, known, what = 'options') {
   if (value === undefined) return {};
   object(value, what);
   for (const name in value) {
-    if (!known.includes(name)) throw new InvalidError(`${what}: there is no ${show(name)}; there are ${known.join(', ')}`);
+    if (!known.includes(name))
+      throw new InvalidError(`${what}: there is no ${show(name)}; there are ${known.join(', ')}`);
   }
   return value;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // client.js - one connection to everything, on Node's own loop: requests go out with a tag, and each is a promise that
 // its last event settles, or a stream that its events feed. Knows no SQL and no tasks: session.js and the others do.
+import { Cells } from './cells.js';
 import { object, options, refuse, show, signal as checkSignal } from './check.js';
 import { AbortError, ClosedError, InvalidError, NotFoundError, RequestCancelledError } from './errors.js';
 import native from './native.cjs';
@@ -8,7 +9,9 @@ import { Progress } from './progress.js';
 import { Queue } from './queue.js';
 import { Session } from './session.js';
 
-const PARTS = 6; // of an event, as rows.h has them
+const PARTS = 8; // of an event, as rows.h has them
+const HEAD = 2; // again and list stand before the events
+const NONE = [];
 const asyncDispose = Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose');
 
 /** Clients with requests under way: nobody else may hold them meanwhile. */
@@ -17,12 +20,14 @@ const busy = new Set();
 const forgotten = new FinalizationRegistry(({ watch, handle }) => {
   native.watch_close(watch);
   native.handle_close(handle);
-  process.emitWarning('a client was not closed: await client.close(), or await using client = await connect()',
-    { type: 'SharedWarning', code: 'SHARED_UNCLOSED' });
+  process.emitWarning('a client was not closed: await client.close(), or await using client = await connect()', {
+    type: 'SharedWarning',
+    code: 'SHARED_UNCLOSED',
+  });
 });
 
-/** A request that one promise waits for. rows(objects, payload) puts the objects of some rows onto a list as they come;
- * map(what came, count, kind) makes the answer of it. */
+/** A request that one promise waits for. rows(objects, cells, first, count, heads) puts the objects of some rows onto a
+ * list as they come; map(what came, count) makes the answer of it. */
 class Request {
   constructor(resolve, reject, map, rows) {
     this.resolve = resolve;
@@ -34,31 +39,28 @@ class Request {
     this.owner = undefined; // who would be forgotten with nobody but the request waiting
   }
 
-  /** Of an event; more 0: it was the last one. */
-  take(more, kind, count, payload, error) {
-    try {
-      if (error === null) this.#keep(kind, payload);
-    } catch (failure) {
-      this.#failure ??= failure;
+  /** An event; more 0: it was the last one. */
+  take({ more, count, payload, error, cells, first, rows }) {
+    if (rows > 0 && this.rows !== undefined) {
+      try {
+        this.rows((this.objects ??= []), cells, first, rows, payload);
+      } catch (failure) {
+        this.#failure ??= failure;
+      }
     }
     if (more) return;
     this.leave();
     const failure = error ?? this.#failure;
-    if (failure === null) this.#answer(kind, count, payload);
+    if (failure === null) this.#answer(count, payload);
     else this.reject(aborted(this.signal, failure) ? new AbortError(this.signal) : failure);
   }
 
   #failure = null;
 
-  #keep(kind, payload) {
-    if (this.rows === undefined) return;
-    this.objects ??= [];
-    if (kind === native.EVENT_ROWS && payload !== null) this.rows(this.objects, payload);
-  }
-
-  #answer(kind, count, payload) {
+  #answer(count, payload) {
+    const came = this.rows === undefined ? payload : (this.objects ?? []);
     try {
-      this.resolve(this.map ? this.map(this.objects ?? payload, count, kind) : this.objects);
+      this.resolve(this.map === undefined ? came : this.map(came, count));
     } catch (failure) {
       this.reject(failure);
     }
@@ -103,7 +105,7 @@ export class Stream {
     signal.addEventListener('abort', this.#cancel, { once: true });
   }
 
-  take(more, kind, count, payload, error) {
+  take({ more, kind, payload, error }) {
     if (error !== null && more) return; // of one document among several; its end says nothing more
     if (!more) {
       this.#ended = true;
@@ -136,7 +138,7 @@ export class Stream {
     waiting?.();
   }
 
-  async* [Symbol.asyncIterator]() {
+  async *[Symbol.asyncIterator]() {
     try {
       for (;;) {
         while (this.#events.length) yield this.#events.shift();
@@ -177,6 +179,7 @@ export class Client {
   #handle;
   #watch;
   #cursor;
+  #event; // the one that is being taken: always the same object, since nobody keeps it
   #config;
   #tag = 0;
   #waiting = new Map();
@@ -187,7 +190,9 @@ export class Client {
   constructor(settings) {
     this.#config = configOf(settings);
     this.#handle = native.client_new(this.#config);
-    this.#cursor = native.cursor_new();
+    const [cursor, cells, flags] = native.cursor_new();
+    this.#cursor = cursor;
+    this.#event = { cells: new Cells(cells, flags) };
     const me = new WeakRef(this); // or the loop would keep it alive for ever
     this.#watch = native.watch_new(native.client_fd(this.#handle), () => me.deref()?.dispatch());
     this.progress = new Progress(this);
@@ -223,7 +228,7 @@ export class Client {
     }
   }
 
-  // --- requests -------------------------------------------------------------------------------------------------------
+  // --- requests ------------------------------------------------------------------------------------------------------
 
   /** Starts a request with a tag; a promise of what map makes of its answer, as class Request says. @internal */
   request(start, map, signal, owner, rows) {
@@ -254,7 +259,8 @@ export class Client {
       busy.add(this);
     }
     this.#waiting.set(tag, one);
-    if (!this.#leaving) { // all that are made in this turn leave together
+    if (!this.#leaving) {
+      // all that are made in this turn leave together
       this.#leaving = true;
       queueMicrotask(() => {
         this.#leaving = false;
@@ -284,14 +290,23 @@ export class Client {
       this.#end(error);
       return;
     }
-    for (let place = 1; place < events.length; place += PARTS) {
+    const event = this.#event;
+    event.cells.list = events[1];
+    for (let place = HEAD; place < events.length; place += PARTS) {
       const tag = events[place];
-      const more = events[place + 1];
       const one = this.#waiting.get(tag);
       if (one === undefined) continue;
-      if (more === 0) this.#waiting.delete(tag);
-      one.take(more, events[place + 2], events[place + 3], events[place + 4], events[place + 5]);
+      event.more = events[place + 1];
+      event.kind = events[place + 2];
+      event.count = events[place + 3];
+      event.payload = events[place + 4];
+      event.error = events[place + 5];
+      event.first = events[place + 6];
+      event.rows = events[place + 7];
+      if (event.more === 0) this.#waiting.delete(tag);
+      one.take(event);
     }
+    event.cells.list = NONE;
     if (events[0] && !this.#again) {
       this.#again = true;
       setImmediate(() => {
@@ -309,7 +324,7 @@ export class Client {
     busy.delete(this);
   }
 
-  // --- the end --------------------------------------------------------------------------------------------------------
+  // --- the end -------------------------------------------------------------------------------------------------------
 
   /** Ends what is open: requests under way are rejected, transactions roll back. */
   async close() {
@@ -326,7 +341,7 @@ export class Client {
     busy.delete(this);
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const one of waiting) one.take(0, 0, 0, null, error);
+    for (const one of waiting) one.take({ more: 0, kind: 0, count: 0, payload: null, error, rows: 0 });
   }
 
   async [asyncDispose]() {
@@ -334,8 +349,8 @@ export class Client {
   }
 }
 
-/** A client with the settings of the environment, and these: databaseUrl is DATABASE_URL, and so on. Connections are
- * opened when they are first needed; ping() opens both. */
+/** A client with the settings of the environment, and these: databaseUrl is DATABASE_URL, and so on. Connections
+ * are opened when they are first needed; ping() opens both. */
 export async function connect(settings = {}) {
   return new Client(object(settings, 'settings'));
 }

@@ -96,9 +96,17 @@ export class TaskFailedError extends PermanentError {
 
 // SHARED_E... -> its class. EREMOTE (-9) is what the server said: permanent or retryable by its own class.
 const CLASSES = new Map([
-  [-1, InvalidError], [-2, NotFoundError], [-3, ConflictError], [-4, BusyError], [-5, ClosedError],
-  [-6, RequestTimeoutError], [-7, MemoryError], [-8, SchemaError], [-10, ForkedError],
-  [-11, RequestCancelledError], [-12, OutcomeUnknownError],
+  [-1, InvalidError],
+  [-2, NotFoundError],
+  [-3, ConflictError],
+  [-4, BusyError],
+  [-5, ClosedError],
+  [-6, RequestTimeoutError],
+  [-7, MemoryError],
+  [-8, SchemaError],
+  [-10, ForkedError],
+  [-11, RequestCancelledError],
+  [-12, OutcomeUnknownError],
 ]);
 
 /** The error for one of the library; called by text.c. */

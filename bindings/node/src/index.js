@@ -5,10 +5,27 @@ import native from './native.cjs';
 
 export { Client, connect } from './client.js';
 export {
-  AbortError, BusyError, ClosedError, ConflictError, ForkedError, InvalidError, MemoryError, NotFoundError,
-  OutcomeUnknownError, PermanentError, RequestCancelledError, RequestTimeoutError, RetryableError, SchemaError,
-  SharedError, TaskFailedError, VersionError, classify,
+  AbortError,
+  BusyError,
+  ClosedError,
+  ConflictError,
+  ForkedError,
+  InvalidError,
+  MemoryError,
+  NotFoundError,
+  OutcomeUnknownError,
+  PermanentError,
+  RequestCancelledError,
+  RequestTimeoutError,
+  RetryableError,
+  SchemaError,
+  SharedError,
+  TaskFailedError,
+  VersionError,
+  classify,
 } from './errors.js';
+export { Progress } from './progress.js';
+export { Queue } from './queue.js';
 export { Session } from './session.js';
 export { Sql, sql } from './sql.js';
 export { Timestamp } from './values.js';

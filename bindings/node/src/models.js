@@ -16,7 +16,8 @@ export const MODELS = {
       'id', 'title', 'description', 'createdAt', 'updatedAt',
     ],
     make: (v, i) => ({
-      id: v[i], title: v[i + 1], description: v[i + 2], createdAt: timeOut(v[i + 3]), updatedAt: timeOut(v[i + 4]),
+      id: v.at(i), title: v.at(i + 1), description: v.at(i + 2), createdAt: timeOut(v.at(i + 3)),
+      updatedAt: timeOut(v.at(i + 4)),
     }),
     put: (list, o) => list.push(
       o.id, o.title, o.description, timeIn(o.createdAt), timeIn(o.updatedAt),
@@ -36,10 +37,10 @@ export const MODELS = {
       'pagesFailed', 'error', 'errorClass', 'errorCode', 'attempt', 'createdAt', 'updatedAt',
     ],
     make: (v, i) => ({
-      id: v[i], caseId: v[i + 1], fileName: v[i + 2], contentType: v[i + 3], byteSize: v[i + 4], sha256: v[i + 5],
-      filePath: v[i + 6], extractionStatus: v[i + 7], pageCount: v[i + 8], pagesFailed: v[i + 9], error: v[i + 10],
-      errorClass: v[i + 11], errorCode: v[i + 12], attempt: v[i + 13], createdAt: timeOut(v[i + 14]),
-      updatedAt: timeOut(v[i + 15]),
+      id: v.at(i), caseId: v.at(i + 1), fileName: v.at(i + 2), contentType: v.at(i + 3), byteSize: v.at(i + 4),
+      sha256: v.at(i + 5), filePath: v.at(i + 6), extractionStatus: v.at(i + 7), pageCount: v.at(i + 8),
+      pagesFailed: v.at(i + 9), error: v.at(i + 10), errorClass: v.at(i + 11), errorCode: v.at(i + 12),
+      attempt: v.at(i + 13), createdAt: timeOut(v.at(i + 14)), updatedAt: timeOut(v.at(i + 15)),
     }),
     put: (list, o) => list.push(
       o.id, o.caseId, o.fileName, o.contentType, o.byteSize, o.sha256, o.filePath, o.extractionStatus, o.pageCount,
@@ -58,7 +59,7 @@ export const MODELS = {
       'documentId', 'page', 'text', 'source', 'error',
     ],
     make: (v, i) => ({
-      documentId: v[i], page: v[i + 1], text: v[i + 2], source: v[i + 3], error: v[i + 4],
+      documentId: v.at(i), page: v.at(i + 1), text: v.at(i + 2), source: v.at(i + 3), error: v.at(i + 4),
     }),
     put: (list, o) => list.push(
       o.documentId, o.page, o.text, o.source, o.error,
@@ -76,8 +77,8 @@ export const MODELS = {
       'id', 'documentId', 'chunkIndex', 'content', 'pageFrom', 'pageTo', 'charStart', 'charEnd', 'createdAt',
     ],
     make: (v, i) => ({
-      id: v[i], documentId: v[i + 1], chunkIndex: v[i + 2], content: v[i + 3], pageFrom: v[i + 4], pageTo: v[i + 5],
-      charStart: v[i + 6], charEnd: v[i + 7], createdAt: timeOut(v[i + 8]),
+      id: v.at(i), documentId: v.at(i + 1), chunkIndex: v.at(i + 2), content: v.at(i + 3), pageFrom: v.at(i + 4),
+      pageTo: v.at(i + 5), charStart: v.at(i + 6), charEnd: v.at(i + 7), createdAt: timeOut(v.at(i + 8)),
     }),
     put: (list, o) => list.push(
       o.id, o.documentId, o.chunkIndex, o.content, o.pageFrom, o.pageTo, o.charStart, o.charEnd, timeIn(o.createdAt),

@@ -15,8 +15,11 @@ function find() {
   try {
     return require.resolve(`@lex-intel/shared-${platform}`);
   } catch (cause) {
-    throw new Error(`@lex-intel/shared: there is no native part for ${platform}. Install without --omit=optional, so `
-      + `that @lex-intel/shared-${platform} comes with it, or build it from the sources: npm run build`, { cause });
+    throw new Error(
+      `@lex-intel/shared: there is no native part for ${platform}. Install without --omit=optional, so ` +
+        `that @lex-intel/shared-${platform} comes with it, or build it from the sources: npm run build`,
+      { cause },
+    );
   }
 }
 

@@ -41,7 +41,9 @@ export class Progress {
     text(words, 'message');
     return this.#client.request(
       (handle, tag) => native.progress_publish(handle, documentId, progress, step, words, tag),
-      (payload, count) => count, signal);
+      (payload, count) => count,
+      signal,
+    );
   }
 
   /** Messages about a document, or about several: first what came after lastEventId, or the last known state. Ends
@@ -51,8 +53,9 @@ export class Progress {
     if (Array.isArray(documents)) return this.#watchMany(documents, lastEventId ?? {}, signal);
     text(documents, 'documentId');
     if (lastEventId !== undefined && lastEventId !== null) text(lastEventId, 'lastEventId');
-    return messages(this.#stream(
-      (handle, tag) => native.progress_subscribe(handle, documents, lastEventId || null, tag), signal));
+    return messages(
+      this.#stream((handle, tag) => native.progress_subscribe(handle, documents, lastEventId || null, tag), signal),
+    );
   }
 
   #watchMany(documents, lastEventIds, signal) {
@@ -64,8 +67,7 @@ export class Progress {
   /** What is said from now on about any document. */
   watchAll(given) {
     const { signal } = options(given, ['signal']);
-    return messages(this.#stream(
-      (handle, tag) => native.progress_subscribe_all(handle, tag), signal, ALL_WAITING_MAX));
+    return messages(this.#stream((handle, tag) => native.progress_subscribe_all(handle, tag), signal, ALL_WAITING_MAX));
   }
 
   #stream(start, signal, most = WAITING_MAX) {
@@ -73,7 +75,7 @@ export class Progress {
   }
 
   /** The same as text for a browser's EventSource, with a comment each 15 s that keeps the connection alive. */
-  async* sse(documents, given) {
+  async *sse(documents, given) {
     const events = this.watch(documents, given)[Symbol.asyncIterator]();
     let next;
     try {

@@ -65,14 +65,26 @@ export class Queue {
 
   /** Sends a task with these positional arguments: its id. For one that belongs to a commit: session.enqueue(). */
   async send(task, args = [], given) {
-    const { queue = null, softTimeLimitMs = 0, timeLimitMs = 0, signal, ...rest } = options(given,
-      ['queue', 'signal', 'softTimeLimitMs', 'timeLimitMs', ...Object.keys(SETTERS)]);
+    const {
+      queue = null,
+      softTimeLimitMs = 0,
+      timeLimitMs = 0,
+      signal,
+      ...rest
+    } = options(given, ['queue', 'signal', 'softTimeLimitMs', 'timeLimitMs', ...Object.keys(SETTERS)]);
     if (!Array.isArray(args)) refuse('args', 'an array', args);
     const message = native.message_new(text(task, 'task'), json(args, 'args'));
     for (const [name, value] of Object.entries(rest)) if (value !== undefined) SETTERS[name](message, value);
-    native.message_set_time_limits(message, milliseconds(softTimeLimitMs, 'softTimeLimitMs'),
-      milliseconds(timeLimitMs, 'timeLimitMs'));
-    await this.#client.request((handle, tag) => native.queue_send_message(handle, queue, message, tag), undefined, signal);
+    native.message_set_time_limits(
+      message,
+      milliseconds(softTimeLimitMs, 'softTimeLimitMs'),
+      milliseconds(timeLimitMs, 'timeLimitMs'),
+    );
+    await this.#client.request(
+      (handle, tag) => native.queue_send_message(handle, queue, message, tag),
+      undefined,
+      signal,
+    );
     return native.message_id(message);
   }
 
@@ -82,7 +94,10 @@ export class Queue {
     text(id, 'id');
     integer(timeoutMs, 'timeoutMs', 0, Number.MAX_SAFE_INTEGER);
     const answer = await this.#client.request(
-      (handle, tag) => native.queue_result(handle, id, timeoutMs, tag), (payload) => JSON.parse(payload[1]), signal);
+      (handle, tag) => native.queue_result(handle, id, timeoutMs, tag),
+      (payload) => JSON.parse(payload[1]),
+      signal,
+    );
     if (answer.status === 'SUCCESS') return answer.result ?? null;
     const failure = answer.result ?? {};
     const error = new TaskFailedError([failure.exc_message ?? answer.status].flat().join(' '));
@@ -94,14 +109,21 @@ export class Queue {
   async stats(given) {
     const { queue = null, signal } = options(given, ['queue', 'signal']);
     return this.#client.request(
-      (handle, tag) => native.queue_stats(handle, queue, tag), (payload) => JSON.parse(payload[1]), signal);
+      (handle, tag) => native.queue_stats(handle, queue, tag),
+      (payload) => JSON.parse(payload[1]),
+      signal,
+    );
   }
 
   /** Works on tasks until the signal: then it claims no more, and what runs has shutdownMs to come to its end. */
   async work(name, handler, given) {
     const handlers = typeof name === 'string' ? { [name]: handler } : object(name, 'tasks');
-    const settings = options(typeof name === 'string' ? given : handler,
-      ['queue', 'concurrency', 'signal', 'shutdownMs']);
+    const settings = options(typeof name === 'string' ? given : handler, [
+      'queue',
+      'concurrency',
+      'signal',
+      'shutdownMs',
+    ]);
     for (const [task, work] of Object.entries(handlers)) callable(work, `the handler of ${task}`);
     const { queue = this.#client.setting('QUEUE_NAME'), concurrency = CONCURRENCY, signal } = settings;
     const shutdownMs = settings.shutdownMs ?? Number(this.#client.setting('WORKER_SHUTDOWN_S')) * 1000;
@@ -127,8 +149,10 @@ class Work {
 
   async run(queue, concurrency, signal) {
     for (const name of Object.keys(this.#handlers)) native.queue_register(this.#client.handle, name);
-    const stream = this.#client.stream((handle, tag) => native.queue_consume(handle, queue, concurrency, tag),
-      { kind: native.EVENT_TASK, most: Infinity });
+    const stream = this.#client.stream((handle, tag) => native.queue_consume(handle, queue, concurrency, tag), {
+      kind: native.EVENT_TASK,
+      most: Infinity,
+    });
     const stop = () => stream.stop();
     signal?.addEventListener('abort', stop, { once: true });
     try {
@@ -158,7 +182,8 @@ class Work {
       const answer = await this.#unlessOver(this.#handlers[task.name](task));
       await this.#finish(handle, 'task_succeed', json(answer ?? null, 'what the handler returned'));
     } catch (error) {
-      if (error instanceof AbortError && this.#over.signal.aborted) native.handle_close(handle); // back to the queue
+      if (error instanceof AbortError && this.#over.signal.aborted)
+        native.handle_close(handle); // back to the queue
       else await this.#fail(handle, error);
     }
   }
@@ -168,7 +193,9 @@ class Work {
     return new Promise((resolve, reject) => {
       const over = () => reject(new AbortError(signal));
       signal.addEventListener('abort', over, { once: true });
-      Promise.resolve(promise).then(resolve, reject).finally(() => signal.removeEventListener('abort', over));
+      Promise.resolve(promise)
+        .then(resolve, reject)
+        .finally(() => signal.removeEventListener('abort', over));
     });
   }
 

@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: MIT
 // session.js - a unit of work: reads, changes that wait for the commit, SQL, transactions. The library keeps the order
 // of what is asked for, so nothing needs to be awaited one by one.
-import { callable, fields, integer, model as checkModel, object, options, refuse, signal as checkSignal, text } from './check.js';
+import {
+  callable,
+  fields,
+  integer,
+  model as checkModel,
+  object,
+  options,
+  refuse,
+  signal as checkSignal,
+  text,
+} from './check.js';
 import { ClosedError, InvalidError } from './errors.js';
 import { MODELS } from './models.js';
 import native from './native.cjs';
-import { given, query, sql, Sql } from './sql.js';
+import { query, sql, Sql, statementOf } from './sql.js';
 import { timeOut } from './values.js';
 
-const HEADS = 2; // names and types stand before the values
 const ADD = 0;
 const UPDATE = 1;
 const DELETE = 2;
@@ -20,7 +29,9 @@ const ISOLATION = {
   serializable: native.SERIALIZABLE,
 };
 const LOCKS = {
-  update: native.FOR_UPDATE, 'no key update': native.FOR_NO_KEY_UPDATE, share: native.FOR_SHARE,
+  update: native.FOR_UPDATE,
+  'no key update': native.FOR_NO_KEY_UPDATE,
+  share: native.FOR_SHARE,
   'key share': native.FOR_KEY_SHARE,
 };
 const WAITS = { wait: native.WAIT, nowait: native.NOWAIT, 'skip locked': native.SKIP_LOCKED };
@@ -28,7 +39,7 @@ const asyncDispose = Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose');
 
 let cursors = 0;
 
-// --- rows -> objects --------------------------------------------------------------------------------------------------
+// --- rows -> objects -------------------------------------------------------------------------------------------------
 
 /** What a column's values become, where they do not stay as they are. */
 function converter(type) {
@@ -36,14 +47,13 @@ function converter(type) {
   return type === native.TYPE_JSON ? JSON.parse : undefined;
 }
 
-function rawObjects(objects, payload) {
-  const [names, types] = payload;
+function rawObjects(objects, cells, first, rows, [names, types]) {
   const converters = types.map(converter);
   const width = names.length;
-  for (let place = HEADS; place < payload.length; place += width) {
+  for (let place = first; place < first + rows * width; place += width) {
     const row = {};
     for (let column = 0; column < width; column++) {
-      const value = payload[place + column];
+      const value = cells.at(place + column);
       const convert = converters[column];
       row[names[column]] = convert === undefined || value === null ? value : convert(value);
     }
@@ -53,16 +63,18 @@ function rawObjects(objects, payload) {
 
 for (const description of Object.values(MODELS)) {
   const width = description.fields.length;
-  description.rows = (objects, payload) => {
-    for (let place = HEADS; place < payload.length; place += width) objects.push(description.make(payload, place));
+  description.rows = (objects, cells, first, rows) => {
+    for (let place = first; place < first + rows * width; place += width) objects.push(description.make(cells, place));
   };
 }
+
+const onlyOne = (objects) => objects[0] ?? null;
 
 function result(objects, count) {
   return Object.defineProperty(objects, 'count', { value: count });
 }
 
-// --- the session ------------------------------------------------------------------------------------------------------
+// --- the session -----------------------------------------------------------------------------------------------------
 
 export class Session {
   #client;
@@ -87,7 +99,7 @@ export class Session {
     return this.#client.request((_, tag) => start(handle, tag), map, signal, this, rows);
   }
 
-  // --- reads ----------------------------------------------------------------------------------------------------------
+  // --- reads ---------------------------------------------------------------------------------------------------------
 
   async get(name, key, given) {
     const description = checkModel(name);
@@ -99,7 +111,10 @@ export class Session {
     text(key, `the key of a ${name}`);
     return this.#request(
       (handle, tag) => native.session_get(handle, description.number, key, tag),
-      (payload) => (payload === null ? null : description.make(payload, HEADS)), signal);
+      onlyOne,
+      signal,
+      description.rows,
+    );
   }
 
   async getMany(name, keys, given) {
@@ -108,14 +123,23 @@ export class Session {
     if (!Array.isArray(keys)) refuse('keys', 'an array of strings', keys);
     return this.#request(
       (handle, tag) => native.session_get_many(handle, description.number, keys, tag),
-      undefined, signal, description.rows);
+      undefined,
+      signal,
+      description.rows,
+    );
   }
 
   /** Rows of a model: where is a piece of SQL, or undefined for all. */
   async select(name, where, given) {
     const description = checkModel(name);
-    const { orderBy, limit, after, lock, wait, signal } = options(given,
-      ['orderBy', 'limit', 'after', 'lock', 'wait', 'signal']);
+    const { orderBy, limit, after, lock, wait, signal } = options(given, [
+      'orderBy',
+      'limit',
+      'after',
+      'lock',
+      'wait',
+      'signal',
+    ]);
     const statement = where === undefined ? sql`` : where;
     if (!(statement instanceof Sql)) refuse('where', 'sql`...`', statement);
     const question = query(description.number, statement);
@@ -125,12 +149,15 @@ export class Session {
     if (lock !== undefined) native.query_lock(question, word(LOCKS, lock, 'lock'), word(WAITS, wait ?? 'wait', 'wait'));
     return this.#request(
       (handle, tag) => native.session_query(handle, question, tag),
-      undefined, signal, description.rows);
+      undefined,
+      signal,
+      description.rows,
+    );
   }
 
   /** session.query`SELECT ... ${value}`, or session.query(sql`...`, { readOnly, signal }). */
   async query(first, ...rest) {
-    const [statement, more] = given('session.query', first, rest);
+    const [statement, more] = statementOf('session.query', first, rest);
     const { readOnly, signal } = options(more, ['readOnly', 'signal']);
     const question = query(0, statement);
     if (readOnly) native.query_read_only(question);
@@ -140,7 +167,7 @@ export class Session {
 
   /** Rows some at a time, in bounded memory: the server is asked for more only when the reader has come so far. */
   stream(first, ...rest) {
-    const [statement, more] = given('session.stream', first, rest);
+    const [statement, more] = statementOf('session.stream', first, rest);
     const { rowsPerBatch = ROWS_PER_BATCH, signal } = options(more, ['rowsPerBatch', 'signal']);
     integer(rowsPerBatch, 'rowsPerBatch', 1, ROWS_PER_BATCH_MAX);
     checkSignal(signal);
@@ -148,7 +175,7 @@ export class Session {
   }
 
   /** A cursor of our own: the library gives the events of a stream as they come, and they would pile up here. */
-  async* #streamRows(statement, rowsPerBatch, signal) {
+  async *#streamRows(statement, rowsPerBatch, signal) {
     const own = this.#inTransaction || this.#added.length ? undefined : this.#client.session();
     const session = own ?? this;
     const name = sql.identifier(`shared_node_${++cursors}`);
@@ -172,7 +199,7 @@ export class Session {
     }
   }
 
-  // --- changes --------------------------------------------------------------------------------------------------------
+  // --- changes -------------------------------------------------------------------------------------------------------
 
   /** Inserted at the next flush, which each read, query and commit begins with. The object that comes back has the
    * key, and after the commit all that the database filled in. */
@@ -225,24 +252,32 @@ export class Session {
     this.#inTransaction = true;
   }
 
-  // --- transactions ---------------------------------------------------------------------------------------------------
+  // --- transactions --------------------------------------------------------------------------------------------------
 
   /** Writes what waits, without a commit: the number of rows touched. */
   async flush(given) {
     const { signal } = options(given, ['signal']);
-    return this.#request((handle, tag) => native.session_flush(handle, tag), (payload, count) => count, signal);
+    return this.#request(
+      (handle, tag) => native.session_flush(handle, tag),
+      (came, count) => count,
+      signal,
+    );
   }
 
   /** Writes what waits and commits, all or nothing: the number of rows touched by it. */
   async commit(given) {
     const { signal } = options(given, ['signal']);
     const added = this.#added;
-    const committed = this.#request((handle, tag) => native.session_commit(handle, tag), (payload, count) => {
-      for (const [made, record, description] of added) {
-        Object.assign(made, description.make(native.record_values(record, description.bigs), 0));
-      }
-      return count;
-    }, signal);
+    const committed = this.#request(
+      (handle, tag) => native.session_commit(handle, tag),
+      (came, count) => {
+        for (const [made, record, description] of added) {
+          Object.assign(made, description.make(native.record_values(record, description.bigs), 0));
+        }
+        return count;
+      },
+      signal,
+    );
     this.#forget();
     try {
       return await committed;
@@ -265,12 +300,16 @@ export class Session {
     this.#inTransaction = false;
   }
 
-  /** Runs work(session) in a transaction: committed when it returns, rolled back when it throws. Within another one it is
-   * a part that can be undone by itself (a savepoint). */
+  /** Runs work(session) in a transaction: committed when it returns, rolled back when it throws. Within another one
+   * it is a part that can be undone by itself (a savepoint). */
   async transaction(work, given) {
     callable(work, 'transaction');
-    const { isolation = 'read committed', readOnly = false, deferrable = false, signal } = options(given,
-      ['isolation', 'readOnly', 'deferrable', 'signal']);
+    const {
+      isolation = 'read committed',
+      readOnly = false,
+      deferrable = false,
+      signal,
+    } = options(given, ['isolation', 'readOnly', 'deferrable', 'signal']);
     checkSignal(signal);
     if (this.#inTransaction) return this.#part(work, signal);
     const flags = (readOnly ? native.READ_ONLY : 0) | (deferrable ? native.DEFERRABLE : 0);
@@ -325,7 +364,7 @@ export class Session {
   }
 }
 
-// --- arguments --------------------------------------------------------------------------------------------------------
+// --- arguments -------------------------------------------------------------------------------------------------------
 
 function word(table, value, what) {
   if (typeof value === 'string' && Object.hasOwn(table, value)) return table[value];
@@ -343,7 +382,8 @@ function keyCheck(description, values, name) {
 
 function keyCondition(description, key) {
   keyCheck(description, key, 'key');
-  return description.keys.map((part) => sql`${sql.identifier(columnOf(description, part))} = ${key[part]}`)
+  return description.keys
+    .map((part) => sql`${sql.identifier(columnOf(description, part))} = ${key[part]}`)
     .reduce((left, right) => sql`${left} AND ${right}`);
 }
 

@@ -6,9 +6,16 @@ import native from './native.cjs';
 import { timeIn } from './values.js';
 
 const T = {
-  null: native.TYPE_NONE, text: native.TYPE_TEXT, int: native.TYPE_INT, float: native.TYPE_FLOAT,
-  bool: native.TYPE_BOOL, time: native.TYPE_TIME, json: native.TYPE_JSON, bytes: native.TYPE_BYTES,
-  texts: native.TYPE_TEXT_ARRAY, ints: native.TYPE_INT_ARRAY,
+  null: native.TYPE_NONE,
+  text: native.TYPE_TEXT,
+  int: native.TYPE_INT,
+  float: native.TYPE_FLOAT,
+  bool: native.TYPE_BOOL,
+  time: native.TYPE_TIME,
+  json: native.TYPE_JSON,
+  bytes: native.TYPE_BYTES,
+  texts: native.TYPE_TEXT_ARRAY,
+  ints: native.TYPE_INT_ARRAY,
 };
 
 /** A piece of SQL: its text between the values, and the values as [type, value, ...]. */
@@ -31,8 +38,8 @@ export class Sql {
   }
 
   /** @internal */
-  static parts(piece) {
-    return piece.#parts;
+  static parts(other) {
+    return other.#parts;
   }
 }
 
@@ -76,12 +83,18 @@ function json(value, what) {
 function bind(values, value) {
   const what = `value ${values.length / 2 + 1}`;
   switch (typeof value) {
-    case 'string': return values.push(T.text, value);
-    case 'number': return values.push(numberType(value, what), value);
-    case 'bigint': return values.push(T.int, value);
-    case 'boolean': return values.push(T.bool, value);
-    case 'object': return bindObject(values, value, what);
-    default: return refuse(what, 'a value that SQL knows (null for NULL)', value);
+    case 'string':
+      return values.push(T.text, value);
+    case 'number':
+      return values.push(numberType(value, what), value);
+    case 'bigint':
+      return values.push(T.int, value);
+    case 'boolean':
+      return values.push(T.bool, value);
+    case 'object':
+      return bindObject(values, value, what);
+    default:
+      return refuse(what, 'a value that SQL knows (null for NULL)', value);
   }
 }
 
@@ -125,7 +138,7 @@ sql.identifier = (name) => new Sql([`"${text(name, 'sql.identifier').replaceAll(
 sql.json = (value) => new Sql(['', ''], [T.json, json(value, 'sql.json') ?? refuse('sql.json', 'a value', value)]);
 
 /** What a function was called with, as a tag or with a piece: the piece, and the arguments behind it. */
-export function given(what, first, rest) {
+export function statementOf(what, first, rest) {
   if (isTemplate(first)) return [piece(first, rest), undefined];
   if (first instanceof Sql) return [first, rest[0]];
   throw new InvalidError(`${what}: a tagged template (${what}\`SELECT ...\`) or sql\`...\`, not ${show(first)}`);
