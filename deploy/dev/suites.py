@@ -217,8 +217,9 @@ def run_node(folder: Path, rest: list[str], env: dict[str, str], *options: str) 
 
 
 def suite_services(rest: list[str]) -> Count:
-    """The example's programs and the guide's code, with that interpreter too."""
-    return run_pytest(build(ROOT / "build"), "tests/services", rest, python=python_venv())
+    """The examples' programs and the guide's code, with that interpreter too."""
+    node = {"NODE_BIN": node_tree()["NODE_BIN"]}
+    return run_pytest(build(ROOT / "build"), "tests/services", rest, python=python_venv(), **node)
 
 
 def suite_alchemy(rest: list[str]) -> Count:

@@ -48,7 +48,8 @@ test('a rejection that nobody handles ends the process, as any other', async () 
 });
 
 test('a client that was not closed is collected, and warned of', async () => {
-  const { code, out, err } = await run(`
+  const { code, out, err } = await run(
+    `
     import { connect } from '@lex-intel/shared';
     import { readdirSync } from 'node:fs';
     import { setImmediate } from 'node:timers/promises';
@@ -57,18 +58,23 @@ test('a client that was not closed is collected, and warned of', async () => {
     const before = open();
     for (let n = 0; n < 20; n++) await (await connect()).ping();
     for (let n = 0; n < 50 && open() > before; n++) { gc(); await setImmediate(); }
-    console.log(open() <= before);`, { args: ['--expose-gc'] });
+    console.log(open() <= before);`,
+    { args: ['--expose-gc'] },
+  );
   assert.deepEqual([code, out], [0, 'true\n'], err);
   assert.match(err, /SHARED_UNCLOSED.*a client was not closed/);
 });
 
 test('a client with a request under way is not collected', async () => {
-  const { out } = await run(`
+  const { out } = await run(
+    `
     import { connect } from '@lex-intel/shared';
     const slow = (async () => (await (await connect()).session().query\`SELECT 7 AS n FROM pg_sleep(0.3)\`)[0].n)();
     const timer = setInterval(gc, 10);
     console.log(await slow);
-    clearInterval(timer);`, { args: ['--expose-gc'] });
+    clearInterval(timer);`,
+    { args: ['--expose-gc'] },
+  );
   assert.equal(out, '7\n');
 });
 
@@ -85,7 +91,12 @@ test('await using, where Node has the syntax: dispose closes', async (t) => {
 test('require() and import have one copy, and one class for an error', async (t) => {
   const required = createRequire(import.meta.url)('@lex-intel/shared');
   const imported = await import('@lex-intel/shared');
-  assert.deepEqual(Object.keys(required).sort(), Object.keys(imported).filter((name) => name !== 'default').sort());
+  assert.deepEqual(
+    Object.keys(required).sort(),
+    Object.keys(imported)
+      .filter((name) => name !== 'default')
+      .sort(),
+  );
   assert.equal(required.PermanentError, imported.PermanentError);
   const client = await required.connect();
   t.after(() => client.close());
@@ -131,34 +142,51 @@ test('workers have clients of their own, and may be terminated at any moment', a
   const document = await documentOf(await clientOf(t));
   for (let round = 0; round < 3; round++) {
     const workers = Array.from({ length: 4 }, () => new Worker(WORKER, { eval: true, workerData: document }));
-    await Promise.all(workers.map((worker, place) => new Promise((resolve, reject) => {
-      worker.once('error', reject);
-      worker.once(place % 2 ? 'message' : 'online', resolve);
-    })));
+    await Promise.all(
+      workers.map(
+        (worker, place) =>
+          new Promise((resolve, reject) => {
+            worker.once('error', reject);
+            worker.once(place % 2 ? 'message' : 'online', resolve);
+          }),
+      ),
+    );
     const codes = await Promise.all(workers.map((worker) => worker.terminate()));
     assert.deepEqual(codes, [1, 1, 1, 1]);
   }
 });
 
 test('a worker that ends by itself ends its client', async () => {
-  const worker = new Worker(`
+  const worker = new Worker(
+    `
     const { connect } = require('@lex-intel/shared');
-    connect().then(async (client) => { await client.ping(); process.exit(3); });`, { eval: true });
-  assert.equal(await new Promise((resolve) => {
-    worker.once('exit', resolve);
-  }), 3);
+    connect().then(async (client) => { await client.ping(); process.exit(3); });`,
+    { eval: true },
+  );
+  assert.equal(
+    await new Promise((resolve) => {
+      worker.once('exit', resolve);
+    }),
+    3,
+  );
 });
 
 test('classify, for errors of others too', () => {
   const errors = [
-    [new PermanentError('x'), 'permanent'], [new RetryableError('x'), 'retryable'], [new Error('x'), 'permanent'],
-    [Object.assign(new Error('pg'), { code: '40001' }), 'retryable'], [Object.assign(new Error('pg'), { code: '23505' }), 'permanent'],
+    [new PermanentError('x'), 'permanent'],
+    [new RetryableError('x'), 'retryable'],
+    [new Error('x'), 'permanent'],
+    [Object.assign(new Error('pg'), { code: '40001' }), 'retryable'],
+    [Object.assign(new Error('pg'), { code: '23505' }), 'permanent'],
     [Object.assign(new Error('ours'), { sqlstate: '57P01' }), 'retryable'],
     [Object.assign(new Error('net'), { code: 'ECONNRESET', errno: -104 }), 'retryable'],
     [Object.assign(new Error('fs'), { code: 'ENOENT', errno: -2 }), 'permanent'],
     [Object.assign(new Error('LOADING Redis is loading'), { name: 'ReplyError' }), 'retryable'],
     [Object.assign(new Error('WRONGTYPE'), { name: 'ReplyError' }), 'permanent'],
-    [new DOMException('late', 'TimeoutError'), 'retryable'], [null, 'permanent'], [undefined, 'permanent'], ['text', 'permanent'],
+    [new DOMException('late', 'TimeoutError'), 'retryable'],
+    [null, 'permanent'],
+    [undefined, 'permanent'],
+    ['text', 'permanent'],
   ];
   for (const [error, expected] of errors) assert.equal(classify(error), expected, String(error));
 });

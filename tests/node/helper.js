@@ -14,6 +14,16 @@ export async function clientOf(t, settings) {
   return client;
 }
 
+/** Does something with a client that is closed behind it. */
+export async function withClient(work) {
+  const client = await connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.close();
+  }
+}
+
 /** Another driver's connection, to look at what ours did. */
 export async function peerOf(t) {
   const peer = new pg.Client({ connectionString: process.env.DATABASE_URL });
@@ -37,8 +47,10 @@ export async function documentOf(client, values = {}) {
 
 /** Runs JavaScript in a process of its own: its exit code and output. */
 export async function run(source, { args = [], env = {} } = {}) {
-  const child = spawn(process.execPath, [...args, '--input-type=module', '--eval', source],
-    { env: { ...process.env, ...env }, cwd: import.meta.dirname ?? new URL('.', import.meta.url).pathname });
+  const child = spawn(process.execPath, [...args, '--input-type=module', '--eval', source], {
+    env: { ...process.env, ...env },
+    cwd: import.meta.dirname ?? new URL('.', import.meta.url).pathname,
+  });
   const [out, err, [code, signal]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   return { out, err, code: code ?? signal };
 }

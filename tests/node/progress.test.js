@@ -28,11 +28,20 @@ test('a watch ends behind the final message, and goes on from lastEventId', asyn
   const all = hear(events, [first]);
   await tell(client, document);
   const heard = await all;
-  assert.deepEqual(heard.slice(-3).map(({ progress, step }) => [progress, step]),
-    [[0, 'starting'], [45, 'extracting'], [100, 'completed']]);
+  assert.deepEqual(
+    heard.slice(-3).map(({ progress, step }) => [progress, step]),
+    [
+      [0, 'starting'],
+      [45, 'extracting'],
+      [100, 'completed'],
+    ],
+  );
   assert.equal(heard.at(-1).final, true);
   const rest = await hear(client.progress.watch(document, { lastEventId: heard.at(-2).id }));
-  assert.deepEqual(rest.map(({ step }) => step), ['completed']);
+  assert.deepEqual(
+    rest.map(({ step }) => step),
+    ['completed'],
+  );
 });
 
 test('a document that is not there is a NotFoundError', async (t) => {
@@ -60,12 +69,15 @@ test('a watch that is left, or aborted, ends', async (t) => {
   }
   const controller = new AbortController();
   const reason = new Error('the page was closed');
-  await assert.rejects(async () => {
-    for await (const event of client.progress.watch(document, { signal: controller.signal })) {
-      assert.equal(typeof event.progress, 'number');
-      controller.abort(reason);
-    }
-  }, { name: 'AbortError', cause: reason });
+  await assert.rejects(
+    async () => {
+      for await (const event of client.progress.watch(document, { signal: controller.signal })) {
+        assert.equal(typeof event.progress, 'number');
+        controller.abort(reason);
+      }
+    },
+    { name: 'AbortError', cause: reason },
+  );
 });
 
 test('as server-sent events', async (t) => {

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: MIT
 // session.test.js - reads, changes and SQL against a real PostgreSQL, looked at with another driver.
-import { ConflictError, InvalidError, NotFoundError, PermanentError, SchemaError, Timestamp, sql } from '@lex-intel/shared';
+import {
+  ConflictError,
+  InvalidError,
+  NotFoundError,
+  PermanentError,
+  SchemaError,
+  Timestamp,
+  sql,
+} from '@lex-intel/shared';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clientOf, documentOf, id, peerOf } from './helper.js';
@@ -14,7 +22,9 @@ test('get, add, commit: what is stored is what another driver reads', async (t) 
   const made = session.add('case', { id: key, title: 'Smith v. Jonés 𝄞' });
   assert.equal(made.title, 'Smith v. Jonés 𝄞');
   assert.equal(await session.commit(), 1);
-  const { rows: [row] } = await peer.query('SELECT *, extract(microseconds FROM created_at)::int AS us FROM cases WHERE id = $1', [key]);
+  const {
+    rows: [row],
+  } = await peer.query('SELECT *, extract(microseconds FROM created_at)::int AS us FROM cases WHERE id = $1', [key]);
   assert.equal(row.title, 'Smith v. Jonés 𝄞');
   assert.equal(made.createdAt.getTime(), row.created_at.getTime());
   assert.equal(made.createdAt.microseconds, row.us % 1000);
@@ -36,18 +46,21 @@ test('int64 is exact, both ways', async (t) => {
   const byteSize = 9007199254741117n;
   const key = await documentOf(client, { byteSize });
   assert.equal((await client.session().get('document', key)).byteSize, byteSize);
-  const [row] = await client.session().query`SELECT ${-9223372036854775808n}::int8 AS least, ${7}::int8 AS small, 7 AS four`;
+  const [row] = await client.session()
+    .query`SELECT ${-9223372036854775808n}::int8 AS least, ${7}::int8 AS small, 7 AS four`;
   assert.deepEqual(row, { least: -9223372036854775808n, small: 7n, four: 7 });
 });
 
 test('a Timestamp keeps its microseconds', async (t) => {
   const session = (await clientOf(t)).session();
   const moment = new Timestamp('2026-11-24T10:00:00.123456Z');
-  const [{ at, words }] = await session.query`SELECT ${moment}::timestamptz AS at, ${moment}::timestamptz::text AS words`;
+  const [{ at, words }] =
+    await session.query`SELECT ${moment}::timestamptz AS at, ${moment}::timestamptz::text AS words`;
   assert.equal(at.toISOString(), '2026-11-24T10:00:00.123456Z');
   assert.match(words, /\.123456/);
   assert.equal(at.toMicroseconds(), moment.toMicroseconds());
-  const [{ far, none }] = await session.query`SELECT '9999-12-31 23:59:59.999999Z'::timestamptz AS far, 'infinity'::timestamptz AS none`;
+  const [{ far, none }] =
+    await session.query`SELECT '9999-12-31 23:59:59.999999Z'::timestamptz AS far, 'infinity'::timestamptz AS none`;
   assert.equal(JSON.stringify(far), '"9999-12-31T23:59:59.999999Z"');
   assert.equal(none, Infinity);
   const [{ before }] = await session.query`SELECT '1901-02-03 04:05:06.000007Z'::timestamptz AS before`;
@@ -57,14 +70,23 @@ test('a Timestamp keeps its microseconds', async (t) => {
 test('values of every kind go in and come back', async (t) => {
   const session = (await clientOf(t)).session();
   const bytes = Buffer.from([0, 1, 255]);
-  const [row] = await session.query`SELECT ${'it\'s'} AS text, ${1.5}::float8 AS float, ${true} AS truth, ${null}::text AS none,
+  const [row] =
+    await session.query`SELECT ${"it's"} AS text, ${1.5}::float8 AS float, ${true} AS truth, ${null}::text AS none,
     ${{ a: [1, null] }}::jsonb AS json, ${bytes} AS bytes, ${['a', null, 'b"']} AS texts, ${[1n, -2n]} AS ints,
     12345678901234567890.5::numeric AS exact, '2026-02-03'::date AS day, gen_random_uuid() AS uuid`;
   assert.match(row.uuid, /^[0-9a-f-]{36}$/);
   delete row.uuid;
   assert.deepEqual(row, {
-    text: 'it\'s', float: 1.5, truth: true, none: null, json: { a: [1, null] }, bytes, texts: ['a', null, 'b"'],
-    ints: [1n, -2n], exact: '12345678901234567890.5', day: '2026-02-03',
+    text: "it's",
+    float: 1.5,
+    truth: true,
+    none: null,
+    json: { a: [1, null] },
+    bytes,
+    texts: ['a', null, 'b"'],
+    ints: [1n, -2n],
+    exact: '12345678901234567890.5',
+    day: '2026-02-03',
   });
 });
 
@@ -82,11 +104,18 @@ test('select: a condition, an order, pages by the last row', async (t) => {
   const client = await clientOf(t);
   const session = client.session();
   const caseId = session.add('case', { title: 'pages' }).id;
-  session.addMany('document', Array.from({ length: 25 }, (_, n) => ({ caseId, fileName: `${n}.pdf` })));
+  session.addMany(
+    'document',
+    Array.from({ length: 25 }, (_, n) => ({ caseId, fileName: `${n}.pdf` })),
+  );
   assert.equal(await session.commit(), 26);
   const seen = [];
-  for (let after; ;) {
-    const page = await session.select('document', sql`case_id = ${caseId}`, { orderBy: 'createdAt DESC, id', limit: 10, after });
+  for (let after; ; ) {
+    const page = await session.select('document', sql`case_id = ${caseId}`, {
+      orderBy: 'createdAt DESC, id',
+      limit: 10,
+      after,
+    });
     seen.push(...page.map(({ fileName }) => fileName));
     if (page.length < 10) break;
     after = page.at(-1);
@@ -99,7 +128,10 @@ test('getMany keeps the order of the keys; a composite key is an object', async 
   const client = await clientOf(t);
   const [one, two] = [await documentOf(client), await documentOf(client)];
   const session = client.session();
-  assert.deepEqual((await session.getMany('document', [two, 'nobody', one])).map((row) => row.id), [two, one]);
+  assert.deepEqual(
+    (await session.getMany('document', [two, 'nobody', one])).map((row) => row.id),
+    [two, one],
+  );
   session.add('documentPage', { documentId: one, page: 3, text: 'words', source: 'text' });
   await session.commit();
   assert.equal((await session.get('documentPage', { documentId: one, page: 3 })).text, 'words');
@@ -113,7 +145,9 @@ test('update writes the fields that are given, delete the row; of one that is go
   const session = client.session();
   session.update('document', { id: key, fileName: 'b.pdf' });
   await session.commit();
-  const { rows: [row] } = await peer.query('SELECT file_name, content_type FROM documents WHERE id = $1', [key]);
+  const {
+    rows: [row],
+  } = await peer.query('SELECT file_name, content_type FROM documents WHERE id = $1', [key]);
   assert.deepEqual(row, { file_name: 'b.pdf', content_type: 'text/plain' });
   session.delete('document', key);
   await session.commit();
@@ -126,8 +160,10 @@ test('a failure says its class, SQLSTATE and what to do', async (t) => {
   const session = (await clientOf(t)).session();
   await assert.rejects(session.query`SELECT 1 / ${0}::int`, (error) => {
     assert.ok(error instanceof PermanentError && error instanceof Error);
-    assert.deepEqual([error.name, error.sqlstate, error.domain, error.retryable, error.operation],
-      ['PermanentError', '22012', 'postgres', false, 'shared_session_query']);
+    assert.deepEqual(
+      [error.name, error.sqlstate, error.domain, error.retryable, error.operation],
+      ['PermanentError', '22012', 'postgres', false, 'shared_session_query'],
+    );
     return true;
   });
   await session.rollback();
@@ -136,46 +172,69 @@ test('a failure says its class, SQLSTATE and what to do', async (t) => {
   session.add('case', { id: key, title: 'twice' });
   await assert.rejects(session.commit(), ConflictError);
   assert.equal((await session.get('case', key)).title, 'twice');
-  assert.throws(() => session.add('case', { title: '' }), (error) => {
-    assert.ok(error instanceof SchemaError);
-    assert.deepEqual([error.failures[0].loc, error.failures[0].type], [['body', 'title'], 'string_too_short']);
-    return true;
-  });
+  assert.throws(
+    () => session.add('case', { title: '' }),
+    (error) => {
+      assert.ok(error instanceof SchemaError);
+      assert.deepEqual([error.failures[0].loc, error.failures[0].type], [['body', 'title'], 'string_too_short']);
+      return true;
+    },
+  );
 });
 
 test('transaction commits, rolls back at an exception, and nests', async (t) => {
   const client = await clientOf(t);
   const session = client.session();
   const [kept, undone, inner] = [id('case'), id('case'), id('case')];
-  assert.equal(await session.transaction(async (work) => {
-    work.add('case', { id: kept, title: 'kept' });
-    await assert.rejects(work.transaction(async () => {
-      work.add('case', { id: inner, title: 'inner' });
-      await work.query`SELECT 1/0`;
-    }), PermanentError);
-    return 7;
-  }, { isolation: 'serializable' }), 7);
-  await assert.rejects(session.transaction(async (work) => {
-    work.add('case', { id: undone, title: 'undone' });
-    await work.flush();
-    throw new RangeError('no');
-  }), RangeError);
-  assert.deepEqual((await session.getMany('case', [kept, undone, inner])).map((row) => row.id), [kept]);
+  assert.equal(
+    await session.transaction(
+      async (work) => {
+        work.add('case', { id: kept, title: 'kept' });
+        await assert.rejects(
+          work.transaction(async () => {
+            work.add('case', { id: inner, title: 'inner' });
+            await work.query`SELECT 1/0`;
+          }),
+          PermanentError,
+        );
+        return 7;
+      },
+      { isolation: 'serializable' },
+    ),
+    7,
+  );
+  await assert.rejects(
+    session.transaction(async (work) => {
+      work.add('case', { id: undone, title: 'undone' });
+      await work.flush();
+      throw new RangeError('no');
+    }),
+    RangeError,
+  );
+  assert.deepEqual(
+    (await session.getMany('case', [kept, undone, inner])).map((row) => row.id),
+    [kept],
+  );
 });
 
 test('a transaction that only reads refuses to write', async (t) => {
   const session = (await clientOf(t)).session();
-  await assert.rejects(session.transaction((work) => work.query`DELETE FROM cases WHERE false`, { readOnly: true }),
-    { sqlstate: '25006' });
+  await assert.rejects(
+    session.transaction((work) => work.query`DELETE FROM cases WHERE false`, { readOnly: true }),
+    { sqlstate: '25006' },
+  );
 });
 
 test('a stream reads on only when its reader has come so far', async (t) => {
   const client = await clientOf(t);
   const session = client.session();
   await session.query`CREATE TEMPORARY TABLE seen (n int)`;
-  await session.query`CREATE FUNCTION pg_temp.see(n int) RETURNS int LANGUAGE sql AS 'INSERT INTO seen VALUES (n) RETURNING n'`;
+  await session.query`CREATE FUNCTION pg_temp.see(n int) RETURNS int LANGUAGE sql
+    AS 'INSERT INTO seen VALUES (n) RETURNING n'`;
   let read = 0;
-  for await (const row of session.stream(sql`SELECT pg_temp.see(n) AS n FROM generate_series(1, ${10000}) n`, { rowsPerBatch: 100 })) {
+  for await (const row of session.stream(sql`SELECT pg_temp.see(n) AS n FROM generate_series(1, ${10000}) n`, {
+    rowsPerBatch: 100,
+  })) {
     assert.equal(row.n, ++read);
     if (read === 250) break;
   }
@@ -187,7 +246,7 @@ test('a stream of its own leaves the session free, and gives every row once', as
   const session = (await clientOf(t)).session();
   let sum = 0;
   for await (const { n } of session.stream`SELECT n FROM generate_series(1, 2500) n`) sum += n;
-  assert.equal(sum, 2500 * 2501 / 2);
+  assert.equal(sum, (2500 * 2501) / 2);
   const signal = AbortSignal.abort(new Error('enough'));
   assert.throws(() => session.stream(sql`SELECT 1`, { signal }), { name: 'AbortError' });
   assert.throws(() => session.stream('SELECT 1'), InvalidError);

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: MIT
+// queue.test.js - tasks on a real Redis: sent, done, failed, tried again, handed back. What other
+// workers and Celery's clients make of them is shown in services.test.js.
+import { PermanentError, RequestTimeoutError, RetryableError, TaskFailedError, connect } from '@lex-intel/shared';
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { test } from 'node:test';
+import { clientOf, id, run } from './helper.js';
+
+/** Works on a queue of the test's own, until the test is over. */
+async function workOf(t, handlers, settings = {}) {
+  const queue = id('queue');
+  const worker = await clientOf(t);
+  const controller = new AbortController();
+  const over = worker.queue.work(handlers, { queue, signal: controller.signal, ...settings });
+  return { queue, worker, stop: () => controller.abort(), over };
+}
+
+test('what a handler returns is the result', async (t) => {
+  const client = await clientOf(t);
+  const { queue, stop, over } = await workOf(t, {
+    add: async ({ args: [a, b], kwargs: { c = 0 } }) => ({ sum: a + b + c }),
+    nothing: () => {},
+  });
+  const task = await client.queue.send('add', [1, 2], { queue, kwargs: { c: 3 } });
+  assert.deepEqual(await client.queue.result(task, { timeoutMs: 20000 }), { sum: 6 });
+  assert.equal(await client.queue.result(await client.queue.send('nothing', [], { queue })), null);
+  assert.deepEqual(await client.queue.stats({ queue }), { waiting: 0, claimed: 0, dead: 0, outbox: 0 });
+  stop();
+  await over;
+});
+
+test('a handler knows its task', async (t) => {
+  const client = await clientOf(t);
+  const known = [];
+  const { queue, stop, over } = await workOf(t, { look: (task) => known.push(task) });
+  const own = id('task');
+  assert.equal(await client.queue.send('look', ['a'], { queue, id: own, key: 'doc-1', priority: 3 }), own);
+  await client.queue.result(own, { timeoutMs: 20000 });
+  const [{ signal, ...task }] = known;
+  assert.deepEqual(task, {
+    id: own,
+    name: 'look',
+    args: ['a'],
+    kwargs: {},
+    attempt: 0,
+    isLast: false,
+    isRedelivered: false,
+    queue,
+  });
+  assert.equal(signal.aborted, false);
+  stop();
+  await over;
+});
+
+test('an exception is a failure: for good, or to be tried again', async (t) => {
+  const client = await clientOf(t);
+  const { queue, stop, over } = await workOf(t, {
+    permanent: () => {
+      throw new PermanentError('no such document');
+    },
+    other: async () => {
+      throw new RangeError('out of range');
+    },
+    big: () => ({ n: 1n }),
+    retry: () => {
+      throw new RetryableError('later');
+    },
+    reset: () => {
+      throw Object.assign(new Error('reset'), { code: 'ECONNRESET', errno: -104 });
+    },
+  });
+  const failure = async (name) =>
+    client.queue.result(await client.queue.send(name, [], { queue }), { timeoutMs: 20000 });
+  for (const [name, words] of [
+    ['permanent', /^no such document$/],
+    ['other', /RangeError: out of range/],
+    ['big', /JSON/],
+  ]) {
+    await assert.rejects(failure(name), (error) => {
+      assert.ok(error instanceof TaskFailedError);
+      assert.match(error.message, words);
+      assert.equal(error.kind, 'PermanentError');
+      return true;
+    });
+  }
+  for (const name of ['retry', 'reset']) {
+    const task = await client.queue.send(name, [], { queue });
+    // It comes again in a minute; until then it is claimed or waits, and has no result.
+    await assert.rejects(client.queue.result(task, { timeoutMs: 200 }), RequestTimeoutError);
+  }
+  stop();
+  await over;
+});
+
+test('a task of a session is sent if it commits', async (t) => {
+  const client = await clientOf(t);
+  const session = client.session();
+  const { stats } = client.queue;
+  assert.equal(typeof stats, 'function');
+  const before = await client.queue.stats();
+  session.enqueue(id('never'), [1]);
+  await session.rollback();
+  session.add('case', { title: 'with a task' });
+  session.enqueue(id('task'), [{ document_id: 'doc-1' }], { key: 'doc-1' });
+  await session.commit();
+  const after = await client.queue.stats();
+  assert.equal(after.waiting + after.outbox, before.waiting + before.outbox + 1);
+});
+
+test('concurrency bounds what runs at a time', async (t) => {
+  const client = await clientOf(t);
+  let running = 0;
+  let most = 0;
+  const gate = Promise.withResolvers?.() ?? withResolvers();
+  const { queue, stop, over } = await workOf(
+    t,
+    {
+      slow: async () => {
+        most = Math.max(most, ++running);
+        if (running === 3) gate.resolve();
+        await gate.promise;
+        running--;
+      },
+    },
+    { concurrency: 3 },
+  );
+  const tasks = await Promise.all(Array.from({ length: 9 }, () => client.queue.send('slow', [], { queue })));
+  await Promise.all(tasks.map((task) => client.queue.result(task, { timeoutMs: 20000 })));
+  assert.equal(most, 3);
+  stop();
+  await over;
+});
+
+function withResolvers() {
+  const made = {};
+  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
+  return made;
+}
+
+test('a stop waits for what runs, and claims no more', async (t) => {
+  const client = await clientOf(t);
+  const began = withResolvers();
+  const gate = withResolvers();
+  const { queue, stop, over } = await workOf(
+    t,
+    {
+      slow: async () => {
+        began.resolve();
+        await gate.promise;
+        return 'done';
+      },
+    },
+    { concurrency: 1 },
+  );
+  const first = await client.queue.send('slow', [], { queue });
+  await began.promise;
+  stop();
+  const second = await client.queue.send('slow', [], { queue });
+  gate.resolve();
+  await over;
+  assert.equal(await client.queue.result(first), 'done');
+  assert.equal((await client.queue.stats({ queue })).waiting, 1);
+  await assert.rejects(client.queue.result(second, { timeoutMs: 50 }), RequestTimeoutError);
+});
+
+test('what runs longer than a shutdown lasts is told so and goes back to the queue', async (t) => {
+  const client = await clientOf(t);
+  const began = withResolvers();
+  let told = false;
+  const { queue, stop, over } = await workOf(
+    t,
+    {
+      endless: async ({ signal }) => {
+        began.resolve();
+        await once(signal, 'abort');
+        told = true;
+        await new Promise(() => {});
+      },
+    },
+    { shutdownMs: 10 },
+  );
+  const task = await client.queue.send('endless', [], { queue });
+  await began.promise;
+  stop();
+  await over;
+  assert.equal(told, true);
+  const again = await clientOf(t);
+  const controller = new AbortController();
+  const next = again.queue.work('endless', ({ isRedelivered }) => ({ isRedelivered }), {
+    queue,
+    signal: controller.signal,
+  });
+  await client.queue.result(task, { timeoutMs: 20000 });
+  controller.abort();
+  await next;
+});
+
+test('a worker that is killed loses nothing: its task is done by another', async (t) => {
+  const client = await clientOf(t);
+  const queue = id('queue');
+  const task = await client.queue.send('die', [], { queue });
+  const { code } = await run(`
+    import { connect } from '@lex-intel/shared';
+    const client = await connect();
+    await client.queue.work('die', () => process.kill(process.pid, 'SIGKILL'), { queue: '${queue}' });`);
+  assert.equal(code, 'SIGKILL');
+  const controller = new AbortController();
+  const over = client.queue.work('die', () => 'alive', { queue, signal: controller.signal });
+  assert.equal(await client.queue.result(task, { timeoutMs: 60000 }), 'alive');
+  controller.abort();
+  await over;
+});
+
+test('a client that is closed ends its work', async () => {
+  const client = await connect();
+  const over = assert.rejects(
+    client.queue.work('none', () => {}, { queue: id('queue') }),
+    { code: 'closed' },
+  );
+  await client.ping();
+  await client.close();
+  await over;
+});
