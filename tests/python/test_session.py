@@ -432,3 +432,23 @@ async def test_a_time_can_be_given() -> None:
         case.created_at = datetime.datetime(1969, 12, 31, tzinfo=datetime.UTC)
         await db.commit()
         assert await db.scalar("SELECT created_at = '1969-12-31Z' FROM cases")
+
+
+@pytest.mark.parametrize("before", ["UPDATE cases SET title = 'y'", "SELECT 1", None])
+async def test_a_savepoint_in_a_transaction_of_sql(before: str | None) -> None:
+    async with async_session() as db:
+        db.add(Case(id="case-1", title="x"))
+        await db.commit()
+        assert not db.in_transaction()
+        if before:
+            await db.execute(before)
+        else:
+            await db.delete(await db.get_one(Case, "case-1"))
+            await db.flush()
+        assert db.in_transaction()
+        with pytest.raises(errors.ConflictError):
+            async with db.begin_nested():
+                await db.execute("INSERT INTO cases (id, title) VALUES ('case-2', 'z'), ('case-2', 'z')")
+        await db.commit()
+        left = {"UPDATE cases SET title = 'y'": ["y"], "SELECT 1": ["x"], None: []}[before]
+        assert await db.scalars("SELECT title FROM cases") == left

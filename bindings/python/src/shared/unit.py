@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from typing import Any, TypeVar
 
 from . import native
-from .errors import NotFoundError
+from .errors import InvalidError, NotFoundError
 from .model import Model, Watch
 from .query import SQL, Select, Statement
 from .result import Objects, Result
@@ -117,6 +117,12 @@ class Unit:
     def changes_give(self) -> None:
         """What waits is given to the library, which writes it before its next request. Parents before children."""
         handle = self.session()
+        if not (self.new or self.dirty or self.deleted):
+            return
+        self.is_begun = True
+        if self.new and self.deleted:  # a key that is free again may be given anew
+            keys = {(type(item), item._ident()) for item in self.new}
+            self.deleted_give(handle, [item for item in self.deleted if (type(item), item._ident()) in keys])
         if self.new:
             self.new_give(handle)
         while self.dirty:  # one that is refused is still waiting, as are those behind it
@@ -128,13 +134,19 @@ class Unit:
                 self.stored.append((item, native.session_change(handle, item._number, values, UPDATE)))
                 item._changes = None
             del self.dirty[place]
-        self.deleted.sort(key=_NUMBER)
-        while self.deleted:
-            item = self.deleted[-1]
-            native.session_change(handle, item._number, item._values(set(item._keys)), DELETE)
-            self.known_of(type(item)).pop(item._ident(), None)
-            leave(item)
-            self.deleted.pop()
+        if self.deleted:
+            self.deleted_give(handle, sorted(self.deleted, key=_NUMBER, reverse=True))
+
+    def deleted_give(self, handle: native.session, gone: list[Model]) -> None:
+        given = set()
+        try:
+            for item in gone:
+                native.session_change(handle, item._number, item._values(set(item._keys)), DELETE)
+                self.known_of(type(item)).pop(item._ident(), None)
+                leave(item)
+                given.add(id(item))
+        finally:
+            self.deleted = [item for item in self.deleted if id(item) not in given]
 
     def new_give(self, handle: native.session) -> None:
         """From now on what changes in them is a change of a row, which is written behind them."""
@@ -229,6 +241,7 @@ class Unit:
         handle = self.session()
         question, entity = query_of(statement, parameters)
         self.changes_give()
+        self.is_begun = self.is_begun or not getattr(statement, "reads_only", False)
         parts = yield lambda tag: native.session_query(handle, question, tag)
         self.written()
         return self.result(parts, entity)
@@ -287,9 +300,9 @@ class Unit:
     def savepoint(self) -> Work[str]:
         """Its name. What waits is written before it."""
         handle = self.session()
-        if not self.is_begun and not (self.new or self.dirty or self.deleted or self.stored):
-            self.begin("read committed", False, False)
         self.changes_give()
+        with contextlib.suppress(InvalidError):  # a transaction is open: by SQL, or for what was given
+            self.begin("read committed", False, False)
         self.savepoints += 1
         self.is_begun = True
         name = f"shared_{self.savepoints}"
@@ -301,7 +314,7 @@ class Unit:
         handle = self.session()
         undone, self.stored = self.stored[mark:], self.stored[:mark]
         self.shown = min(self.shown, mark)
-        for item in (*self.new, *(item for item, _ in undone)):
+        for item in (*self.new, *self.dirty.values(), *(item for item, _ in undone)):
             self.known_of(type(item)).pop(item._ident(), None)
             leave(item)
         self.new.clear()
