@@ -45,6 +45,7 @@ struct shared_client {
     int32_t event_count;
     struct shared_event *spare_events;
     int32_t spare_count;
+    struct remains *remains; /* event.c: records of long answers that are being let go */
 
     struct client_part parts[CLIENT_SLOTS];
 };

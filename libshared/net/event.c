@@ -11,6 +11,17 @@
 
 /* Events kept for reuse; a burst above that is given back to the system. */
 enum { SPARE_MAX = 1024 };
+/* Records of a long answer that one turn lets go: a hundred thousand at once would hold up the loop for 10 ms. */
+enum { RECORDS_A_TURN = 1024 };
+
+/* Records of an answer that nobody has any more. */
+struct remains {
+    struct deferred turn; /* first */
+    shared_client *client;
+    struct remains *next;
+    shared_record **records;
+    int64_t count;
+};
 
 struct shared_event *event_new(shared_client *client) {
     struct shared_event *event = client->spare_events;
@@ -21,10 +32,50 @@ struct shared_event *event_new(shared_client *client) {
     return event;
 }
 
-static void event_finish(struct shared_event *event) {
-    for (int64_t i = 0; event->records && i < event->count; i++)
-        shared_record_unref(event->records[i]);
-    free(event->records);
+static void records_free(shared_record **records, int64_t first, int64_t end) {
+    for (int64_t i = first; i < end; i++) shared_record_unref(records[i]);
+}
+
+static void remains_free(struct remains *remains) {
+    struct remains **link = &remains->client->remains;
+    while (*link != remains) link = &(*link)->next;
+    *link = remains->next;
+    client_defer_stop(remains->client, &remains->turn);
+    records_free(remains->records, 0, remains->count);
+    free(remains->records);
+    free(remains);
+}
+
+static void remains_turn(struct deferred *turn) {
+    struct remains *remains = (struct remains *)turn;
+    if (remains->count <= RECORDS_A_TURN) {
+        remains_free(remains);
+        return;
+    }
+    records_free(remains->records, remains->count - RECORDS_A_TURN, remains->count);
+    remains->count -= RECORDS_A_TURN;
+    client_defer(remains->client, turn, remains_turn);
+}
+
+/* Without memory, and at the end of the client, all of them at once. */
+static void records_leave(shared_client *client, struct shared_event *event) {
+    struct remains *remains =
+        event->count > RECORDS_A_TURN && !client->ending ? calloc(1, sizeof *remains) : NULL;
+    if (!remains) {
+        records_free(event->records, 0, event->count);
+        free(event->records);
+        return;
+    }
+    remains->client = client;
+    remains->records = event->records;
+    remains->count = event->count;
+    remains->next = client->remains;
+    client->remains = remains;
+    client_defer(client, &remains->turn, remains_turn);
+}
+
+static void event_finish(shared_client *client, struct shared_event *event) {
+    if (event->records) records_leave(client, event);
     rows_unref(event->rows);
     free(event->json);
     free(event->data);
@@ -34,7 +85,7 @@ static void event_finish(struct shared_event *event) {
 }
 
 void event_recycle(shared_client *client, struct shared_event *event) {
-    event_finish(event);
+    event_finish(client, event);
     if (client->ending || client->spare_count >= SPARE_MAX) {
         free(event);
         return;
@@ -86,6 +137,7 @@ void events_drop(shared_client *client) {
 }
 
 void events_free(shared_client *client) {
+    while (client->remains) remains_free(client->remains);
     while (client->spare_events) {
         struct shared_event *event = client->spare_events;
         client->spare_events = event->next;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * test_query.c - conditions, order and limit, values of every kind, and what is refused.
  */
+#include <poll.h>
+
 #include "lab.h"
+#include "net/client_private.h"
 
 static shared_query *query;
 
@@ -203,6 +206,40 @@ START_TEST(what_cannot_be_asked_is_refused_at_once) {
 }
 END_TEST
 
+static bool is_readable(void) {
+    return poll(&(struct pollfd){.fd = shared_client_fd(client), .events = POLLIN}, 1, 0) == 1;
+}
+
+/* The loop is asked to come again until all have left; one that the caller kept stays. */
+START_TEST(records_of_a_long_answer_leave_turn_by_turn) {
+    enum { ROWS = 50000, DISPATCHES_MAX = 8 };
+    int32_t dispatches = 0;
+    lab_open();
+    lab_query("SELECT n FROM generate_series(1, 50000) n", 2);
+    const shared_event *event = lab_success(2);
+    ck_assert_int_eq(shared_event_count(event), ROWS);
+    for (int64_t i = 0; i < ROWS; i++)
+        ck_assert_int_eq(shared_record_int(shared_event_record(event, i), 0), i + 1);
+    shared_record *kept = shared_record_ref(shared_event_record(event, ROWS - 1));
+    ck_assert_ptr_null(shared_client_next(client));
+    ck_assert_ptr_nonnull(client->remains);
+    for (; client->remains; dispatches++) {
+        ck_assert(is_readable());
+        OK(shared_client_dispatch(client, 0));
+    }
+    ck_assert_int_gt(dispatches, 1);
+    ck_assert_int_le(dispatches, DISPATCHES_MAX);
+    ck_assert_int_eq(shared_record_int(kept, 0), ROWS);
+    shared_record_unref(kept);
+    lab_query("SELECT n FROM generate_series(1, 50000) n", 3);
+    event = lab_success(3);
+    for (int64_t i = 0; i < ROWS; i++) ck_assert_ptr_nonnull(shared_event_record(event, i));
+    lab_query("SELECT 1", 4);
+    lab_success(4);
+    lab_close(); /* while they leave */
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         without_a_condition_all_rows_come,
@@ -215,6 +252,7 @@ int main(void) {
         a_query_may_be_changed_and_freed_once_it_was_asked,
         sql_that_the_server_refuses_is_its_error,
         what_cannot_be_asked_is_refused_at_once,
+        records_of_a_long_answer_leave_turn_by_turn,
     };
     return lab_run("query", tests, sizeof tests / sizeof *tests);
 }
