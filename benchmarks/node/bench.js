@@ -156,21 +156,18 @@ await empty();
 const redis = new Redis(process.env.REDIS_URL);
 const message = 'Extracted text from page 5 of 10';
 const all = (publish) => () => Promise.all(Array.from({ length: MESSAGES }, (_, n) => publish(`doc-${n}`)));
-const text = JSON.stringify({ progress: 45, step: 'extracting', message });
-const publishOurs = all((id) => client.progress.publish(id, 45, 'extracting', message));
-const publishPeer = all((id) => redis.publish(`progress:${id}`, text));
+const textOf = (id) => JSON.stringify({ progress: 45, step: 'extracting', message: `${message} ${id}` });
+const publishOurs = all((id) => client.progress.publish(id, 45, 'extracting', `${message} ${id}`));
+const publishPeer = all((id) => redis.publish(`progress:${id}`, textOf(id)));
 [ours, peer, third] = await inTurn([
   publishOurs,
   publishPeer,
   // What ours does: a log that a listener can resume from, and the message.
-  all((id) =>
-    redis
-      .multi()
-      .xadd(`progress-log:${id}`, 'MAXLEN', '~', 1000, '*', 'd', text)
-      .expire(`progress-log:${id}`, 86400)
-      .publish(`progress:${id}`, text)
-      .exec(),
-  ),
+  all((id) => {
+    const text = textOf(id);
+    const both = redis.multi().xadd(`progress-log:${id}`, 'MAXLEN', '~', 1000, '*', 'd', text);
+    return both.expire(`progress-log:${id}`, 86400).publish(`progress:${id}`, text).exec();
+  }),
 ]);
 say('publish: ioredis, the same commands', ours / MESSAGES, third / MESSAGES);
 say('publish: ioredis, PUBLISH alone', ours / MESSAGES, peer / MESSAGES);
