@@ -25,7 +25,7 @@ import sqlalchemy
 
 from shared import errors, native, sync
 from shared.client import client_of_loop
-from shared.database import async_session, select
+from shared.database import AsyncSession, async_session, select
 from shared.models import Document, DocumentChunk
 from shared.progress import ProgressPublisher, ProgressStream
 from shared.queue import Worker, send_task
@@ -37,6 +37,7 @@ HANDLES = (native.client, native.session, native.query, native.record, native.me
 # What may be more after the last round than after the warm ones, whatever the number of operations: pages that malloc
 # keeps, and tables that grow by doubling.
 RSS_MORE, HEAP_MORE, TRACED_MORE = 4 << 20, 512 << 10, 32 << 10
+sessions: dict[str, AsyncSession] = {}
 Chunks = select(DocumentChunk).where(DocumentChunk.document_id == FIRST).order_by(DocumentChunk.chunk_index)
 Theirs = sqlalchemy.select(DocumentChunk).where(DocumentChunk.chunk_index < 3)
 
@@ -108,6 +109,18 @@ async def add_delete(key: str) -> None:
         await db.commit()
         await db.delete(chunk)
         await db.commit()
+
+
+async def long_lived(key: str) -> None:
+    """In a session that a lane has for all of its operations."""
+    db = sessions.get(key)
+    if db is None:
+        db = sessions[key] = async_session()
+    chunk = DocumentChunk(document_id=key, chunk_index=CHUNKS, content="more")
+    db.add(chunk)
+    await db.commit()
+    await db.delete(chunk)
+    await db.commit()
 
 
 async def add_many(key: str) -> None:
@@ -193,8 +206,8 @@ async def blocking(key: str) -> None:
 
 KINDS: tuple[Callable[[str], Awaitable[None]], ...] = (
     get, get, get, get_none, get_many, objects, objects_sqlalchemy, columns, sql, stream, stream_left, change,
-    add_delete, add_many, roll_back, lock, nested, refresh, failure, cancelled, publish, publish, watch, send, enqueue,
-    blocking)
+    add_delete, long_lived, add_many, roll_back, lock, nested, refresh, failure, cancelled, publish, publish, watch,
+    send, enqueue, blocking)
 
 
 # --- what they leave --------------------------------------------------------------------------------------------------
@@ -280,6 +293,9 @@ async def rounds(operations: int, chance: random.Random) -> tuple[list[Memory], 
             await db.commit()
         memory.append(Memory.now())
         print(f"round {number + 1:2}  {memory[-1]}   {time.monotonic() - started:5.1f} s", flush=True)
+    for db in sessions.values():
+        await db.close()
+    sessions.clear()
     worker.stop()
     await work
     missing = done["send"] - sum(seen.values())

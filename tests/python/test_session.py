@@ -452,3 +452,21 @@ async def test_a_savepoint_in_a_transaction_of_sql(before: str | None) -> None:
         await db.commit()
         left = {"UPDATE cases SET title = 'y'": ["y"], "SELECT 1": ["x"], None: []}[before]
         assert await db.scalars("SELECT title FROM cases") == left
+
+
+async def test_a_long_session_stays_small() -> None:
+    async with async_session() as db:
+        kept = Case(id="kept", title="x")
+        db.add(kept)
+        await db.commit()
+        for number in range(300):
+            case = Case(id=f"case-{number}", title="x")
+            db.add(case)
+            await db.commit()
+            await db.delete(case)
+            await db.commit()
+        assert len(db._unit.watches) < 100
+        kept.title = "y"
+        assert db.dirty == [kept] and await db.get(Case, "kept") is kept
+        await db.rollback()
+        assert kept not in db

@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import operator
 from collections.abc import Callable, Generator, Sequence
+from itertools import chain
 from typing import Any, TypeVar
 
 from . import native
@@ -22,6 +23,7 @@ Work = Generator[Start, tuple[Any, ...], T]
 
 ADD, COPY, UPDATE, DELETE = range(4)
 _NUMBER = operator.attrgetter("_number")
+WATCHES_SPARE = 64
 COPY_FROM = 64  # new rows of one model, from which they go in bulk and their defaults are not read back
 
 
@@ -165,6 +167,7 @@ class Unit:
             self.new += refused
             if given is not None:
                 given.stored = True
+                self.watch = self.watch or given
 
     def written(self) -> None:
         """An answer came, so what was given before is written: it is as the library and the database have chosen (the
@@ -185,6 +188,14 @@ class Unit:
         stored, self.stored, self.shown = self.stored, [], 0
         native.objects_show(stored, True)
         self.enter(stored)
+        if len(self.watches) > WATCHES_SPARE + sum(map(len, self.known.values())):
+            self.watches_join()
+
+    def watches_join(self) -> None:
+        """One for all that is stored: a session may live long, and each flush has left one."""
+        for item in chain(*map(dict.values, self.known.values())):
+            item.__dict__["_watch"] = self.watch
+        self.watches = [watch for watch in (self.watch, self.waiting) if watch is not None]
 
     def session(self) -> native.session:
         if self.handle is None:
