@@ -259,6 +259,18 @@ test('abort before, during and after', async (t) => {
     );
     await session.rollback();
   }
+  const rows = new AbortController();
+  await assert.rejects(
+    async () => {
+      for await (const { n } of session.stream(sql`SELECT n FROM generate_series(1, 1000000) n`, {
+        rowsPerBatch: 10,
+        signal: rows.signal,
+      })) {
+        if (n === 25) rows.abort(reason);
+      }
+    },
+    (error) => error instanceof AbortError && error.cause === reason,
+  );
   const after = new AbortController();
   assert.equal((await session.get('document', document, { signal: after.signal })).id, document);
   after.abort(reason);

@@ -225,6 +225,38 @@ test('a transaction that only reads refuses to write', async (t) => {
   );
 });
 
+test('a row that another session has locked is waited for, refused or left out', async (t) => {
+  const client = await clientOf(t);
+  const key = await documentOf(client);
+  const [one, two] = [client.session(), client.session()];
+  const mine = sql`id = ${key}`;
+  assert.equal((await one.select('document', mine, { lock: 'update' })).length, 1);
+  await assert.rejects(two.select('document', mine, { lock: 'update', wait: 'nowait' }), { sqlstate: '55P03' });
+  await two.rollback();
+  assert.deepEqual(await two.select('document', mine, { lock: 'share', wait: 'skip locked' }), []);
+  const waiting = two.select('document', mine, { lock: 'no key update' });
+  await one.rollback();
+  assert.equal((await waiting)[0].id, key);
+});
+
+test('a stream in a transaction sees what is not committed, and other calls run between its rows', async (t) => {
+  const session = (await clientOf(t)).session();
+  await session.transaction(async () => {
+    const caseId = session.add('case', { title: 'streamed' }).id;
+    session.addMany(
+      'document',
+      Array.from({ length: 30 }, (_, n) => ({ caseId, fileName: `${n}.pdf` })),
+    );
+    const seen = [];
+    for await (const { id: key } of session.stream(sql`SELECT id FROM documents WHERE case_id = ${caseId}`, {
+      rowsPerBatch: 7,
+    })) {
+      seen.push((await session.get('document', key)).id);
+    }
+    assert.equal(new Set(seen).size, 30);
+  });
+});
+
 test('a stream reads on only when its reader has come so far', async (t) => {
   const client = await clientOf(t);
   const session = client.session();

@@ -146,7 +146,10 @@ export class Session {
     if (orderBy !== undefined) native.query_order(question, columnsOf(description, text(orderBy, 'orderBy')));
     if (limit !== undefined) native.query_limit(question, integer(limit, 'limit', 0, Number.MAX_SAFE_INTEGER));
     if (after !== undefined) native.query_after(question, recordOf(description, after, 'after'));
-    if (lock !== undefined) native.query_lock(question, word(LOCKS, lock, 'lock'), word(WAITS, wait ?? 'wait', 'wait'));
+    if (lock !== undefined) {
+      native.query_lock(question, word(LOCKS, lock, 'lock'), word(WAITS, wait ?? 'wait', 'wait'));
+      this.#inTransaction = true;
+    }
     return this.#request(
       (handle, tag) => native.session_query(handle, question, tag),
       undefined,
