@@ -234,9 +234,9 @@ say('the loop is held up by 100 000 rows: pg', gaps.ours, gaps.peer);
 const dispatch = Client.prototype.dispatch;
 let longest = 0;
 Client.prototype.dispatch = function counted() {
-  const before = process.cpuUsage();
+  const usage = process.cpuUsage();
   dispatch.call(this);
-  const { user, system } = process.cpuUsage(before);
+  const { user, system } = process.cpuUsage(usage);
   longest = Math.max(longest, (user + system) / 1e6);
 };
 let least = Infinity;

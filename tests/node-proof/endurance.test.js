@@ -21,7 +21,7 @@ async function operate(client, document, n) {
       assert.equal((await session.query(sql`SELECT ${n}::int8 AS n`, { readOnly: true }))[0].n, BigInt(n));
       break;
     case 2:
-      await client.progress.publish(`proof-${n}`, n % 100, 'extracting', `message ${n}`); // one document has 20 a second
+      await client.progress.publish(`proof-${n}`, n % 100, 'extracting', `message ${n}`); // of one 20 a second go out
       break;
     case 3:
       await assert.rejects(session.query(sql`SELECT 1 / ${0}::int`, { readOnly: true }), { sqlstate: '22012' });

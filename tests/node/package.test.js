@@ -177,6 +177,7 @@ test('eslint', async () => {
     '-c',
     path.join(here, 'eslint.config.js'),
     'tests/node',
+    'tests/node-proof',
     'bindings/node',
     'benchmarks/node',
     'examples/node-service',

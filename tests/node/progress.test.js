@@ -3,7 +3,7 @@
 import { NotFoundError } from '@lex-intel/shared';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clientOf, documentOf, id } from './helper.js';
+import { clientOf, documentOf, id, run } from './helper.js';
 
 /** As a worker does: the row is the truth, and says first that it is done. */
 async function tell(client, document) {
@@ -78,6 +78,17 @@ test('a watch that is left, or aborted, ends', async (t) => {
     },
     { name: 'AbortError', cause: reason },
   );
+});
+
+test('a watch that nobody reads holds up nothing', async () => {
+  const { code, out } = await run(`
+    import { connect } from '@lex-intel/shared';
+    const client = await connect();
+    await client.ping();
+    client.progress.watch('doc-1');
+    await client.progress.watchAll().return();
+    console.log('ended');`);
+  assert.deepEqual([code, out], [0, 'ended\n']);
 });
 
 test('as server-sent events', async (t) => {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // progress.js - how far documents are: what a worker says, and what a page hears.
-import { integer, options, refuse, text } from './check.js';
+import { integer, options, refuse, signal as checkSignal, text } from './check.js';
 import native from './native.cjs';
 
 const WAITING_MAX = 64; // messages that a slow reader has before it
@@ -47,31 +47,36 @@ export class Progress {
   }
 
   /** Messages about a document, or about several: first what came after lastEventId, or the last known state. Ends
-   * behind the final one. */
+   * behind the final one. Listening begins with the first next(). */
   watch(documents, given) {
     const { lastEventId, signal } = options(given, ['lastEventId', 'signal']);
     if (Array.isArray(documents)) return this.#watchMany(documents, lastEventId ?? {}, signal);
     text(documents, 'documentId');
     if (lastEventId !== undefined && lastEventId !== null) text(lastEventId, 'lastEventId');
-    return messages(
-      this.#stream((handle, tag) => native.progress_subscribe(handle, documents, lastEventId || null, tag), signal),
+    return this.#messages(
+      (handle, tag) => native.progress_subscribe(handle, documents, lastEventId || null, tag),
+      signal,
     );
   }
 
   #watchMany(documents, lastEventIds, signal) {
     if (documents.length === 0) refuse('documents', 'at least one id', documents);
     const pairs = documents.flatMap((id) => [text(id, 'documents'), lastEventIds[id] ?? null]);
-    return messages(this.#stream((handle, tag) => native.progress_subscribe_many(handle, pairs, tag), signal));
+    return this.#messages((handle, tag) => native.progress_subscribe_many(handle, pairs, tag), signal);
   }
 
   /** What is said from now on about any document. */
   watchAll(given) {
     const { signal } = options(given, ['signal']);
-    return messages(this.#stream((handle, tag) => native.progress_subscribe_all(handle, tag), signal, ALL_WAITING_MAX));
+    return this.#messages((handle, tag) => native.progress_subscribe_all(handle, tag), signal, ALL_WAITING_MAX);
   }
 
-  #stream(start, signal, most = WAITING_MAX) {
-    return this.#client.stream(start, { kind: native.EVENT_PROGRESS, signal, most, squeeze: newest });
+  /** What is wrong already is said at once. */
+  #messages(start, signal, most = WAITING_MAX) {
+    checkSignal(signal);
+    const client = this.#client;
+    void client.handle;
+    return messages(() => client.stream(start, { kind: native.EVENT_PROGRESS, signal, most, squeeze: newest }));
   }
 
   /** The same as text for a browser's EventSource, with a comment each 15 s that keeps the connection alive. */
@@ -98,8 +103,8 @@ export class Progress {
   }
 }
 
-async function* messages(stream) {
-  for await (const event of stream) yield message(event);
+async function* messages(open) {
+  for await (const event of open()) yield message(event);
 }
 
 /** What the promise gives, or undefined after so long. */
