@@ -190,11 +190,12 @@ def suite_python_asan(rest: list[str]) -> Count:
 
 
 def suite_python_proof(rest: list[str]) -> Count:
-    """A run each, since either takes its quarter of an hour. PROOF_OPERATIONS, PROOF_STORM_S: how many operations, how
-    long a storm."""
+    """A run each, since the longest takes its quarter of an hour on a busy machine; with what the scripts print.
+    PROOF_OPERATIONS, PROOF_STORM_S: how many operations, how long a storm."""
     folder, python = build(ROOT / "build"), python_venv()
     count = Count()
-    for names in [rest] if rest else (["test_installed.py"], ["test_endurance.py"]):
+    parts = (["test_installed.py"], *(["-s", "test_endurance.py", "-k", name] for name in ("storm", "mixed")))
+    for names in [rest] if rest else parts:
         count.add(run_pytest(folder, "tests/python-proof", names, python=python))
     return count
 
