@@ -17,7 +17,7 @@ FOLDER = ROOT / "build-node"
 BINDING = ROOT / "bindings" / "node"
 LOCK = ("package.json", "package-lock.json")
 COPIED = ("tests/node", "tests/node-proof", "libshared/shared.map", "bindings/node", "docs/NODE.md",
-          "examples/node-service", "benchmarks/node")
+          "README.md", "examples/node-service", "benchmarks/node")
 SANITIZED = "-Db_sanitize=address,undefined -Db_lundef=false -Ddebug=true -Doptimization=1"
 SOURCES = ("bindings/node", "bindings/shared.i", "include", "libshared", "meson.build", "meson_options.txt")
 VERSION_MIN = 18

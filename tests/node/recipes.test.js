@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// recipes.test.js - the recipes of docs/NODE.md, each run as it stands there.
+// recipes.test.js - the recipes of docs/NODE.md and the README's example, each run as it stands there.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { before, test } from 'node:test';
@@ -25,3 +25,16 @@ for (const [title, code] of recipes) {
     assert.deepEqual([status, err], [0, '']);
   });
 }
+
+test('the example of the README', async () => {
+  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+  const [, code] = /^## From Node\n.*?```js\n(.*?)```/ms.exec(readme);
+  await withClient(async (client) => {
+    const session = client.session();
+    session.update('document', { id: 'doc-123', extractionStatus: 'completed' });
+    await session.commit();
+  });
+  const { code: status, out, err } = await run(code);
+  assert.deepEqual([status, err], [0, '']);
+  assert.match(out, /^100 /m);
+});
