@@ -51,7 +51,7 @@ def venv_make(log: Path) -> Path:
     if not stamp.exists() or stamp.read_text() != wanted:
         shutil.rmtree(venv, ignore_errors=True)
         step("making build-docs/venv", [sys.executable, "-m", "venv", str(venv)], log, {})
-        step("installing Sphinx", [str(python), "-m", "pip", "install", "--disable-pip-version-check",
+        step("installing Sphinx", [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-deps",
                                    "--require-hashes", "-r", str(requirements)], log, {})
         stamp.write_text(wanted)
     return python
