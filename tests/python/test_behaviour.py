@@ -24,7 +24,7 @@ import uvloop
 
 import shared
 from shared import errors, native, sync
-from shared.client import Client, client_of_loop
+from shared.client import Client, Stream, client_of_loop
 from shared.database import AsyncSession, async_session, select
 from shared.models import Case, Document
 from shared.progress import ProgressStream
@@ -347,6 +347,16 @@ def test_operations_leave_no_memory_and_no_handle() -> None:
     mixed = Path(__file__).with_name("mixed_operations.py")
     done = subprocess.run([sys.executable, mixed, "3200"], capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_slow_reader_hears_the_newest_and_the_end(run: Run) -> None:
+    async def main() -> None:
+        stream = Stream(client_of_loop(), 1, newest_of=3)
+        for percent in range(1, 11):
+            stream.put((1, 1, native.EVENT_PROGRESS, 0, percent, None))
+        stream.put((1, 0, native.EVENT_DONE, 0, None, None))
+        assert [parts[4] async for parts in stream] == [10, None]
+    run(main())
 
 
 def test_a_stream_that_is_left_ends(run: Run, pg: psycopg.Connection) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import pickle
+import tracemalloc
 
 import psycopg
 import pytest
@@ -218,6 +219,34 @@ async def test_stream_gives_every_row() -> None:
             if row.n == 10:
                 break
         assert await db.scalar(text("SELECT 1")) == 1
+
+
+async def test_a_slow_reader_of_a_stream_keeps_few_rows() -> None:
+    """The server is asked for more only when the batch before is through, whatever else the loop does meanwhile."""
+    rows = "SELECT g AS n, repeat('x', 1000) AS text FROM generate_series(1, 100000) g"
+    async with async_session() as db, async_session() as other:
+        tracemalloc.start()
+        try:
+            async for row in db.stream(rows, rows=100):
+                if row.n % 1000 == 1:
+                    assert await other.scalar(text("SELECT 1")) == 1
+                if row.n == 50_000:
+                    break
+            assert tracemalloc.get_traced_memory()[1] < 2_000_000
+        finally:
+            tracemalloc.stop()
+
+
+async def test_a_stream_in_a_transaction_is_part_of_it() -> None:
+    async with async_session() as db:
+        db.add(Case(id="case-1", title="new"))
+        assert [case.title async for case in db.stream(select(Case))] == ["new"]
+        async for _ in db.stream("SELECT generate_series(1, 1000)", rows=10):
+            break
+        with pytest.raises(errors.InvalidError, match="rows: 0, from 1 to 10000"):
+            await anext(aiter(db.stream(select(Case), rows=0)))
+        await db.rollback()
+        assert [case async for case in db.stream(select(Case))] == []
 
 
 async def test_many_keys_in_their_order() -> None:

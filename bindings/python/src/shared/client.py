@@ -69,12 +69,13 @@ class Client:
             raise parts[5]
         return parts
 
-    def stream(self, start: Callable[[int], object]) -> Stream:
-        """Starts a request of several events; iterate over them."""
+    def stream(self, start: Callable[[int], object], *, newest_of: int = 0) -> Stream:
+        """Starts a request of several events; iterate over them. newest_of: when so many wait, the next one replaces
+        them all; 0: none may be left out, and the request bounds them."""
         self.handle  # noqa: B018
         tag = next(self._tags)
         start(tag)
-        stream = Stream(self, tag)
+        stream = Stream(self, tag, newest_of)
         self._waiting[tag] = stream
         return stream
 
@@ -168,12 +169,15 @@ class Client:
 class Stream:
     """Events of one request, in order."""
 
-    def __init__(self, client: Client, tag: int) -> None:
-        self._client, self._tag = client, tag
+    def __init__(self, client: Client, tag: int, newest_of: int) -> None:
+        self._client, self._tag, self._newest_of = client, tag, newest_of
         self._queue: asyncio.Queue[Parts] = asyncio.Queue()
         self._ended = self._stopped = False
 
     def put(self, parts: Parts) -> None:
+        if parts[1] and self._newest_of and self._queue.qsize() >= self._newest_of:
+            while not self._queue.empty():
+                self._queue.get_nowait()
         self._queue.put_nowait(parts)
 
     async def __aiter__(self) -> AsyncIterator[Parts]:

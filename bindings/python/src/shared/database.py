@@ -12,14 +12,15 @@ Leaving the block rolls back what was not committed. Calls on one session may ov
 from __future__ import annotations
 
 import contextlib
+import itertools
 import warnings
 from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
 from . import native
-from .client import Client, client_of_loop
-from .errors import NotFoundError, SharedError
+from .client import Client, Parts, client_of_loop
+from .errors import InvalidError, NotFoundError, SharedError
 from .model import Model
 from .query import and_, delete, func, insert, not_, or_, select, text, update
 from .result import Result, Row, ScalarResult
@@ -30,6 +31,8 @@ __all__ = ["AsyncSession", "Result", "Row", "ScalarResult", "and_", "async_sessi
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
+STREAM_ROWS_MAX = 10_000  # as the library's setting
+_cursors = itertools.count(1)
 
 
 class AsyncSession:
@@ -133,16 +136,34 @@ class AsyncSession:
         return (await self.execute(statement, parameters)).scalar()
 
     async def stream(self, statement: Any, parameters: Any = None, *, rows: int = 500) -> AsyncIterator[Any]:
-        """Rows one by one, in bounded memory: objects of a model, else rows. They are not the session's."""
-        question, entity = query_of(statement, parameters)
-        self._unit.changes_give()
+        """Rows one by one, in bounded memory: objects of a model, else rows. They are not the session's. In an open
+        transaction it is part of that, else it has one of its own, and sees the rows as they were when it began."""
+        if not 1 <= rows <= STREAM_ROWS_MAX:
+            raise InvalidError(f"rows: {rows}, from 1 to {STREAM_ROWS_MAX}")
+        own = None if self.in_transaction() else AsyncSession(self._client)
+        session = own or self
+        cursor = f"shared_stream_{next(_cursors)}"
+        try:
+            declared, entity = query_of(statement, parameters, cursor)
+            session._unit.changes_give()
+            await session._ask(declared)
+            fetched = rows
+            # Our own cursor: the library's stream stops when its events wait, and a loop lets none of them wait.
+            while fetched == rows:
+                payload = (await session._ask(native.query_new(0, f"FETCH FORWARD {rows} FROM {cursor}")))[4]
+                names, *batch = native.rows_list(payload) if payload is not None else ((),)
+                fetched = len(batch)
+                for row in batch:
+                    yield Row(names, row) if entity is None else entity._from_row(row)
+            if own is None:  # one that is left early ends with its transaction, which may be over by then
+                await self._ask(native.query_new(0, f"CLOSE {cursor}"))
+        finally:
+            if own is not None:
+                await own.close()
+
+    async def _ask(self, question: native.query) -> Parts:
         handle = self._unit.session()
-        async for parts in self._client.stream(lambda tag: native.session_stream(handle, question, rows, tag)):
-            if parts[2] != native.EVENT_ROWS or not parts[4]:
-                continue
-            names, *batch = native.rows_list(parts[4])
-            for row in batch:
-                yield Row(names, row) if entity is None else entity._from_row(row)
+        return await self._client.request(lambda tag: native.session_query(handle, question, tag))
 
     # --- transactions -------------------------------------------------------------------------------------------------
 

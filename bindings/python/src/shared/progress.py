@@ -26,6 +26,7 @@ __all__ = ["ProgressPublisher", "ProgressStream"]
 FINAL = ("completed", "failed")
 UNDER_WAY_MAX = 256  # messages of one publisher whose answer nobody has waited for
 PING_S = 15.0
+WAITING_MAX = 64  # messages that wait for a slow reader, who then gets the newest alone
 
 
 def redis_url_of(redis: Any) -> str:
@@ -126,7 +127,8 @@ class ProgressStream:
         client = client_for(self._redis)
         handle = client.handle
         stream = client.stream(
-            lambda tag: native.progress_subscribe(handle, document_id, last_event_id or None, tag))
+            lambda tag: native.progress_subscribe(handle, document_id, last_event_id or None, tag),
+            newest_of=WAITING_MAX)
         try:
             async for parts in stream:
                 if parts[2] == native.EVENT_PROGRESS:

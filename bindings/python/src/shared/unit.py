@@ -350,8 +350,9 @@ def leave(item: Model) -> None:
     item._watch = item._changes = None
 
 
-def query_of(statement: Any, parameters: Any) -> tuple[native.query, type[Model] | None]:
-    """The library's query for a statement of ours, of SQLAlchemy's, or a text; and the model of its rows."""
+def query_of(statement: Any, parameters: Any, cursor: str = "") -> tuple[native.query, type[Model] | None]:
+    """The library's query for a statement of ours, of SQLAlchemy's, or a text; and the model of its rows. cursor: it
+    only declares one with this name."""
     entity: type[Model] | None = None
     reads_only = False
     if isinstance(statement, str):
@@ -364,8 +365,8 @@ def query_of(statement: Any, parameters: Any) -> tuple[native.query, type[Model]
     else:
         from .sqlalchemy import compile_statement
         sql, values, entity, reads_only = compile_statement(statement, parameters)
-    question = native.query_new(0, sql)
+    question = native.query_new(0, f"DECLARE {cursor} NO SCROLL CURSOR FOR {sql}" if cursor else sql)
     native.query_bind_all(question, values)
-    if reads_only:
+    if reads_only and not cursor:
         native.query_read_only(question)
     return question, entity
