@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from .process import DevError, Process, exit_text, log_tail, wait_until
+from .process import DevError, Process, exit_text, log_tail, process_alive, wait_until
 from .stack import Stack
 
 RESTART_DELAY_S = 1.0
@@ -260,7 +260,9 @@ def down(stack: Stack, wipe: bool) -> int:
     if status:
         os.kill(status.pid, signal.SIGTERM)
         try:
-            wait_until(lambda: running(stack) is None, STOP_TIMEOUT_S, "the supervisor to stop")
+            # Its lock is free a moment before it is gone.
+            wait_until(lambda: running(stack) is None and not process_alive(status.pid), STOP_TIMEOUT_S,
+                       "the supervisor to stop")
         except TimeoutError:
             os.kill(status.pid, signal.SIGKILL)
     if wipe:

@@ -36,11 +36,11 @@ static void records_free(shared_record **records, int64_t first, int64_t end) {
     for (int64_t i = first; i < end; i++) shared_record_unref(records[i]);
 }
 
-static void remains_free(struct remains *remains) {
-    struct remains **link = &remains->client->remains;
+static void remains_free(shared_client *client, struct remains *remains) {
+    struct remains **link = &client->remains;
     while (*link != remains) link = &(*link)->next;
     *link = remains->next;
-    client_defer_stop(remains->client, &remains->turn);
+    client_defer_stop(client, &remains->turn);
     records_free(remains->records, 0, remains->count);
     free(remains->records);
     free(remains);
@@ -49,7 +49,7 @@ static void remains_free(struct remains *remains) {
 static void remains_turn(struct deferred *turn) {
     struct remains *remains = (struct remains *)turn;
     if (remains->count <= RECORDS_A_TURN) {
-        remains_free(remains);
+        remains_free(remains->client, remains);
         return;
     }
     records_free(remains->records, remains->count - RECORDS_A_TURN, remains->count);
@@ -137,7 +137,7 @@ void events_drop(shared_client *client) {
 }
 
 void events_free(shared_client *client) {
-    while (client->remains) remains_free(client->remains);
+    while (client->remains) remains_free(client, client->remains);
     while (client->spare_events) {
         struct shared_event *event = client->spare_events;
         client->spare_events = event->next;
