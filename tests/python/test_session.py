@@ -243,7 +243,7 @@ async def test_a_stream_in_a_transaction_is_part_of_it() -> None:
         assert [case.title async for case in db.stream(select(Case))] == ["new"]
         async for _ in db.stream("SELECT generate_series(1, 1000)", rows=10):
             break
-        with pytest.raises(errors.InvalidError, match="rows: 0, from 1 to 10000"):
+        with pytest.raises(errors.InvalidError, match="rows: 0, from 1 to STREAM_ROWS_MAX = 10000"):
             await anext(aiter(db.stream(select(Case), rows=0)))
         await db.rollback()
         assert [case async for case in db.stream(select(Case))] == []

@@ -30,6 +30,7 @@ class Client:
         config = native.config_from_env()
         for name, value in (settings or {}).items():
             native.config_set(config, name, str(value))
+        self.stream_rows_max = int(native.config_get(config, "STREAM_ROWS_MAX"))
         self._loop = asyncio.get_running_loop()
         self._pid = os.getpid()
         self._tags = itertools.count(1)

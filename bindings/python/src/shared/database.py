@@ -31,7 +31,6 @@ __all__ = ["AsyncSession", "Result", "Row", "ScalarResult", "and_", "async_sessi
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)
-STREAM_ROWS_MAX = 10_000  # as the library's setting
 _cursors = itertools.count(1)
 
 
@@ -138,8 +137,8 @@ class AsyncSession:
     async def stream(self, statement: Any, parameters: Any = None, *, rows: int = 500) -> AsyncIterator[Any]:
         """Rows one by one, in bounded memory: objects of a model, else rows. They are not the session's. In an open
         transaction it is part of that, else it has one of its own, and sees the rows as they were when it began."""
-        if not 1 <= rows <= STREAM_ROWS_MAX:
-            raise InvalidError(f"rows: {rows}, from 1 to {STREAM_ROWS_MAX}")
+        if not 1 <= rows <= self._client.stream_rows_max:
+            raise InvalidError(f"rows: {rows}, from 1 to STREAM_ROWS_MAX = {self._client.stream_rows_max}")
         own = None if self.in_transaction() else AsyncSession(self._client)
         session = own or self
         cursor = f"shared_stream_{next(_cursors)}"
