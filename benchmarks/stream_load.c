@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT
- * stream_load.c - viewers and publisher in one process and one clock: opens VIEWERS event streams of a
- * document over plain HTTP, publishes MESSAGES of progress through libshared, and measures until each
- * viewer has each message. Prints one JSON line. Loopback only; ends by itself.
+ * stream_load.c - viewers and publisher in one process and one clock: opens VIEWERS event streams of each
+ * of DOCUMENTS (live-0, live-1, ...) over plain HTTP, publishes MESSAGES of progress through libshared,
+ * the documents in turn and PAUSE_MS apart, and measures until each viewer of its document has a message.
+ * A message names its run: a viewer's first event is the document's state, and that is of the run before.
+ * Prints one JSON line. Loopback only; ends by itself.
  *
- *     stream-load http://127.0.0.1:8000 doc-123 100 200 BACKEND_PID
+ *     stream-load http://127.0.0.1:8000 DOCUMENTS VIEWERS MESSAGES PAUSE_MS BACKEND_PID
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <shared.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,21 +21,16 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    VIEWERS_MAX = 4000,
-    MESSAGES_MAX = 1000,
-    PAUSE_MS = 5, /* above 1000 / PROGRESS_RATE of the caller, so that no message is throttled */
-    PATIENCE_MS = 10000
-};
+enum { VIEWERS_MAX = 4000, MESSAGES_MAX = 10000, PATIENCE_MS = 10000 };
 
 struct load {
     int epoll;
-    int viewers, messages;
+    int documents, viewers, messages, pause_ms, backend;
+    int sockets_open;
     int sockets[VIEWERS_MAX];
     int heard[VIEWERS_MAX]; /* number of the newest message a viewer has */
     double latency_ms[MESSAGES_MAX];
     shared_client *client;
-    const char *document;
 };
 
 static double now_ms(void) {
@@ -46,11 +44,11 @@ static void die(const char *what) {
     exit(1);
 }
 
-static int open_viewer(const char *host, int port, const char *document) {
+static int open_viewer(const char *host, int port, int document) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     char request[512];
     int size = snprintf(request, sizeof request,
-                        "GET /documents/%s/progress HTTP/1.1\r\nHost: %s:%d\r\n"
+                        "GET /documents/live-%d/progress HTTP/1.1\r\nHost: %s:%d\r\n"
                         "Accept: text/event-stream\r\n\r\n",
                         document, host, port);
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -60,21 +58,30 @@ static int open_viewer(const char *host, int port, const char *document) {
     return fd;
 }
 
-/* Reads what is there; the number behind "message N" of its newest event, or 0. */
+/* What the messages of this run begin with; a number follows. */
+static const char *message_head(void) {
+    static char head[64];
+    if (!*head) snprintf(head, sizeof head, "run %d, message ", (int)getpid());
+    return head;
+}
+
+/* Reads what is there; the number in its newest message of this run, 0: none, -1: the end. */
 static int read_newest(int fd) {
     char text[8192];
+    const char *head = message_head();
     ssize_t size = recv(fd, text, sizeof text - 1, MSG_DONTWAIT);
     if (size <= 0) return size == 0 ? -1 : 0;
     text[size] = 0;
     int newest = 0;
-    for (const char *at = text; (at = strstr(at, "message number ")); at += 15) {
-        int number = atoi(at + 15);
+    for (const char *at = text; (at = strstr(at, head));) {
+        at += strlen(head);
+        int number = atoi(at);
         if (number > newest) newest = number;
     }
     return newest;
 }
 
-/* Takes what viewers got; how many have message number now. */
+/* Takes what viewers got; how many have message number, which is of one document, now. */
 static int gather(struct load *load, int number, int timeout_ms) {
     struct epoll_event events[256];
     int count = epoll_wait(load->epoll, events, 256, timeout_ms);
@@ -85,16 +92,17 @@ static int gather(struct load *load, int number, int timeout_ms) {
         if (newest > load->heard[viewer]) load->heard[viewer] = newest;
     }
     int served = 0;
-    for (int i = 0; i < load->viewers; i++) served += load->heard[i] >= number;
+    for (int i = number % load->documents; i < load->sockets_open; i += load->documents)
+        served += load->heard[i] >= number;
     return served;
 }
 
 static void publish(struct load *load, int number) {
-    char message[64];
-    snprintf(message, sizeof message, "message number %d.", number);
+    char document[32], message[128];
+    snprintf(document, sizeof document, "live-%d", number % load->documents);
+    snprintf(message, sizeof message, "%s%d.", message_head(), number);
     int percent = 1 + number * 88 / load->messages;
-    if (shared_progress_publish(load->client, load->document, percent, "extracting", message, 0) <
-        0)
+    if (shared_progress_publish(load->client, document, percent, "extracting", message, 0) < 0)
         exit(fprintf(stderr, "publish: %s\n", shared_error_message(shared_error_last())));
     shared_client_dispatch(load->client, 0);
 }
@@ -109,11 +117,11 @@ static int measure(struct load *load, int number) {
         shared_client_dispatch(load->client, 0);
         while (shared_client_next(load->client)) continue;
     }
-    if (number <= MESSAGES_MAX) load->latency_ms[number - 1] = now_ms() - started;
+    load->latency_ms[number - 1] = now_ms() - started;
     return served;
 }
 
-static void pause_ms(struct load *load, int milliseconds) {
+static void rest(struct load *load, int milliseconds) {
     double until = now_ms() + milliseconds;
     while (now_ms() < until) {
         struct pollfd poller = {.fd = shared_client_fd(load->client), .events = POLLIN};
@@ -143,10 +151,11 @@ static void open_viewers(struct load *load, const char *url) {
     char host[64];
     int port;
     if (sscanf(url, "http://%63[^:]:%d", host, &port) != 2) die("URL must be http://HOST:PORT");
-    for (int i = 0; i < load->viewers; i++) {
-        load->sockets[i] = open_viewer(host, port, load->document);
+    for (int i = 0; i < load->documents * load->viewers; i++) {
+        load->sockets[i] = open_viewer(host, port, i % load->documents);
         struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
         if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, load->sockets[i], &event)) die("epoll");
+        load->sockets_open++;
     }
 }
 
@@ -157,33 +166,47 @@ static void connect_client(struct load *load) {
     shared_config_free(config);
 }
 
+/* The fewest viewers that had a message. */
+static int run(struct load *load) {
+    int served = load->viewers;
+    for (int number = 1; number <= load->messages; number++) {
+        int heard = measure(load, number);
+        if (heard < served) served = heard;
+        rest(load, load->pause_ms);
+    }
+    qsort(load->latency_ms, (size_t)load->messages, sizeof *load->latency_ms, compare);
+    return served;
+}
+
+static void read_words(struct load *load, char **words) {
+    *load = (struct load){.epoll = epoll_create1(EPOLL_CLOEXEC),
+                          .documents = atoi(words[2]),
+                          .viewers = atoi(words[3]),
+                          .messages = atoi(words[4]),
+                          .pause_ms = atoi(words[5]),
+                          .backend = atoi(words[6])};
+    bool good = load->documents > 0 && load->viewers > 0 && load->messages > 0 &&
+                load->documents <= VIEWERS_MAX && load->viewers <= VIEWERS_MAX / load->documents &&
+                load->messages <= MESSAGES_MAX;
+    if (!good)
+        exit(fprintf(stderr, "at most %d viewers, %d messages\n", VIEWERS_MAX, MESSAGES_MAX));
+}
+
 int main(int count, char **words) {
     static struct load load;
-    if (count != 6)
-        return fprintf(stderr, "usage: stream-load URL DOCUMENT VIEWERS MESSAGES PID\n"), 64;
-    load = (struct load){.epoll = epoll_create1(EPOLL_CLOEXEC),
-                         .document = words[2],
-                         .viewers = atoi(words[3]),
-                         .messages = atoi(words[4])};
-    if (load.viewers < 1 || load.viewers > VIEWERS_MAX || load.messages < 1 ||
-        load.messages > MESSAGES_MAX)
-        return fprintf(stderr, "at most %d viewers and %d messages\n", VIEWERS_MAX, MESSAGES_MAX),
+    if (count != 7)
+        return fprintf(stderr,
+                       "usage: stream-load URL DOCUMENTS VIEWERS MESSAGES PAUSE_MS BACKEND_PID\n"),
                64;
+    read_words(&load, words);
     setrlimit(RLIMIT_NOFILE, &(struct rlimit){8192, 8192});
     connect_client(&load);
     open_viewers(&load, words[1]);
-    pause_ms(&load, 1000);
-    int served = load.viewers;
-    for (int number = 1; number <= load.messages; number++) {
-        int heard = measure(&load, number);
-        if (heard < served) served = heard;
-        pause_ms(&load, PAUSE_MS);
-    }
-    long resident = resident_kb(atoi(words[5]));
-    qsort(load.latency_ms, (size_t)load.messages, sizeof *load.latency_ms, compare);
+    rest(&load, 1000);
+    int served = run(&load);
     printf("{\"p50_ms\": %.4f, \"p99_ms\": %.4f, \"served\": %d, \"resident_kb\": %ld}\n",
            load.latency_ms[load.messages / 2], load.latency_ms[load.messages * 99 / 100], served,
-           resident);
+           resident_kb(load.backend));
     shared_client_free(load.client);
     return 0;
 }
