@@ -10,11 +10,12 @@
     "local now = time[1] * 1000 + math.floor(time[2] / 1000)\n"
 
 /* A claim as kombu sees it: its score is the end of the lease, so that however small a visibility
- * timeout Python workers have, they restore only what its holder no longer renews. */
+ * timeout Python workers have, they restore only what its holder no longer renews. Whole seconds, the
+ * next one: Redis compares integers in a small sorted set, but parses each fraction again. */
 #define LUA_LEASE                                                                                  \
     "local function lease(claim, ms)\n"                                                            \
     "  redis.call('ZADD', KEYS[lease_at], now + ms, claim)\n"                                      \
-    "  redis.call('ZADD', KEYS[lease_at + 1], string.format('%.3f', (now + ms) / 1000), claim)\n"  \
+    "  redis.call('ZADD', KEYS[lease_at + 1], math.ceil((now + ms) / 1000), claim)\n"              \
     "end\n"
 
 /* keys 1-3: lease, index, unacked. False when the claim is no longer there. */
@@ -77,7 +78,7 @@ const struct script script_claim = {
     .text = LUA_NOW LUA_DEAD
     "local steps = {'0', '3', '6', '9'}\n"
     "local until_ms = now + ARGV[1]\n"
-    "local until_s = string.format('%.3f', until_ms / 1000)\n"
+    "local until_s = math.ceil(until_ms / 1000)\n"
     "local leases, index, unacked = {}, {}, {}\n"
     "local function keep()\n"
     "  if #leases == 0 then return end\n"

@@ -23,7 +23,7 @@ struct call {
 static void lease(const struct call *call, int32_t at, struct text claim, struct text ms) {
     int64_t until = call->now + text_int(ms);
     do_zadd(call->store, call->keys[at], (double)until, claim);
-    do_zadd(call->store, call->keys[at + 1], (double)until / 1000, claim);
+    do_zadd(call->store, call->keys[at + 1], (double)((until + 999) / 1000), claim);
 }
 
 static bool release(const struct call *call, struct text claim) {
