@@ -128,9 +128,18 @@ async function eachPg() {
   peer.release();
 }
 
-let [ours, peer, third] = await inTurn([bulkOurs, bulkPg, eachPg], 3, empty);
+/** What the server needs for such rows when none has to come to it: nobody is faster. */
+const nobody = () =>
+  pool.query(
+    `INSERT INTO document_chunks (id, document_id, chunk_index, content, page_from, page_to, char_start, char_end)
+     SELECT gen_random_uuid(), $1, n, n || ' ' || $2::text, 1, 2, n, n + 9 FROM generate_series(0, $3) AS n`,
+    [KEY, WORDS, BULK - 1],
+  );
+
+let [ours, peer, third, fourth] = await inTurn([bulkOurs, bulkPg, eachPg, nobody], 3, empty);
 say(`bulk insert of ${BULK} chunks: pg, INSERT ... VALUES of many`, ours, peer);
 say(`bulk insert of ${BULK} chunks: pg, an INSERT a row`, ours, third);
+say(`bulk insert of ${BULK} chunks: the server alone`, ours, fourth);
 
 // --- rows to objects -------------------------------------------------------------------------------------------------
 
