@@ -136,10 +136,10 @@ const nobody = () =>
     [KEY, WORDS, BULK - 1],
   );
 
-let [ours, peer, third, fourth] = await inTurn([bulkOurs, bulkPg, eachPg, nobody], 3, empty);
-say(`bulk insert of ${BULK} chunks: pg, INSERT ... VALUES of many`, ours, peer);
-say(`bulk insert of ${BULK} chunks: pg, an INSERT a row`, ours, third);
-say(`bulk insert of ${BULK} chunks: the server alone`, ours, fourth);
+const bulk = await inTurn([bulkOurs, bulkPg, eachPg, nobody], 3, empty);
+say(`bulk insert of ${BULK} chunks: pg, INSERT ... VALUES of many`, bulk[0], bulk[1]);
+say(`bulk insert of ${BULK} chunks: pg, an INSERT a row`, bulk[0], bulk[2]);
+say(`bulk insert of ${BULK} chunks: the server alone`, bulk[0], bulk[3]);
 
 // --- rows to objects -------------------------------------------------------------------------------------------------
 
@@ -149,7 +149,7 @@ session.addMany(
   Array.from({ length: ROWS }, (_, n) => chunk(n)),
 );
 await session.commit();
-[ours, peer, third] = await inTurn(
+let [ours, peer, third] = await inTurn(
   [
     async () => (await session.select('documentChunk', sql`document_id = ${KEY}`)).length,
     async () => (await pool.query('SELECT * FROM document_chunks WHERE document_id = $1', [KEY])).rows.length,
