@@ -11,7 +11,7 @@ const client = await connect();
 const stopping = new AbortController();
 process.once('SIGTERM', () => stopping.abort()).once('SIGINT', () => stopping.abort());
 
-/** The row, with a new attempt; completed documents are left as they are. */
+/** The row, with a new attempt; a completed document is left as it is. */
 async function claim(session, id) {
   await session.query`SELECT FROM documents WHERE id = ${id} FOR NO KEY UPDATE`;
   await session.query`UPDATE documents SET extraction_status = 'processing', attempt = attempt + 1, updated_at = now()
@@ -30,9 +30,27 @@ async function read({ filePath }) {
   return bytes.toString().normalize('NFC').split('\f');
 }
 
-/** Pages and chunks in one transaction. Characters are code points, as PostgreSQL counts them. */
+/** Characters are code points, as PostgreSQL counts them; a page's last one is followed by its form feed. */
+function chunksOf(documentId, pages) {
+  const chunks = [];
+  let before = 0; // code points of the pages before
+  pages.forEach((text, n) => {
+    const points = [...text];
+    for (let start = 0; start < points.length; start += CHUNK_SIZE) {
+      const content = points.slice(start, start + CHUNK_SIZE).join('');
+      if (!content.trim()) continue;
+      const where = { pageFrom: n + 1, pageTo: n + 1, charStart: before + start };
+      const charEnd = before + Math.min(start + CHUNK_SIZE, points.length);
+      chunks.push({ documentId, chunkIndex: chunks.length, content, ...where, charEnd });
+    }
+    before += points.length + 1;
+  });
+  return chunks;
+}
+
+/** Pages and chunks in one transaction. */
 async function store(session, { id, attempt }, pages) {
-  return session.transaction(async () => {
+  await session.transaction(async () => {
     await session.query`SELECT document_fence(${id}, ${attempt}::int)`;
     await session.query`DELETE FROM document_pages WHERE document_id = ${id}`;
     await session.query`DELETE FROM document_chunks WHERE document_id = ${id}`;
@@ -40,37 +58,18 @@ async function store(session, { id, attempt }, pages) {
       'documentPage',
       pages.map((text, n) => ({ documentId: id, page: n + 1, text, source: 'text' })),
     );
-    const chunks = [];
-    let before = 0; // code points of the pages before
-    pages.forEach((text, n) => {
-      const points = [...text];
-      for (let start = 0; start < points.length; start += CHUNK_SIZE) {
-        const content = points.slice(start, start + CHUNK_SIZE).join('');
-        if (content.trim()) {
-          chunks.push({
-            documentId: id,
-            chunkIndex: chunks.length,
-            content,
-            pageFrom: n + 1,
-            pageTo: n + 1,
-            charStart: before + start,
-            charEnd: before + Math.min(start + CHUNK_SIZE, points.length),
-          });
-        }
-      }
-      before += points.length + 1;
-    });
-    session.addMany('documentChunk', chunks);
+    session.addMany('documentChunk', chunksOf(id, pages));
     await session.query`UPDATE documents SET extraction_status = 'completed', page_count = ${pages.length}::int,
       pages_failed = 0, error = NULL, error_class = NULL, error_code = NULL, updated_at = now() WHERE id = ${id}`;
-    return {
-      document_id: id,
-      extraction_status: 'completed',
-      page_count: pages.length,
-      pages_failed: 0,
-      chunk_count: chunks.length,
-    };
   });
+}
+
+/** What a Celery client gets, in the names of Python. */
+async function result(session, id) {
+  const [row] = await session.query`SELECT id AS document_id, extraction_status, page_count, pages_failed,
+    (SELECT count(*)::int FROM document_chunks WHERE document_id = ${id}) AS chunk_count
+    FROM documents WHERE id = ${id}`;
+  return row;
 }
 
 async function conclude(session, { id, attempt }, error) {
@@ -91,13 +90,14 @@ await client.queue.work(
     let document = { id };
     try {
       document = await claim(session, id);
+      if (document.extractionStatus === 'completed') return await result(session, id);
       await client.progress.publish(id, 0, 'starting', `Opening ${document.fileName}`);
       const pages = await read(document);
       await client.progress.publish(id, 50, 'extracting', `Extracted text from ${pages.length} pages`);
-      const result = await store(session, document, pages);
+      await store(session, document, pages);
       await client.progress.publish(id, 100, 'completed', `Read ${pages.length} page${pages.length === 1 ? '' : 's'}`);
       console.log(`read ${id}`);
-      return result;
+      return await result(session, id);
     } catch (error) {
       if (document.attempt) await conclude(session, document, error);
       throw error;
