@@ -3,35 +3,18 @@
  * and never shown by the browser as part of this site.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "beneath.h"
 #include "handlers.h"
 #include "name.h"
 #include "range.h"
 
 /* Whatever is in it, it may do nothing if a browser shows it after all. */
 static const char policy[] = "sandbox; default-src 'none'; frame-ancestors 'none'";
-
-/* The path of a Python service may be absolute: what is beneath UPLOAD_DIR counts. */
-static const char *path_below(const struct server *server, const char *path) {
-    size_t size = strlen(server->settings.upload_dir);
-    if (strncmp(path, server->settings.upload_dir, size) != 0 || path[size] != '/') return path;
-    return path + size + 1;
-}
-
-static int open_beneath(const struct server *server, const char *path) {
-    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
-                           .resolve =
-                               RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS};
-    return (int)syscall(SYS_openat2, server->upload_fd, path_below(server, path), &how, sizeof how);
-}
 
 /* The client's word for the type is shown only where it can do no harm. */
 static const char *safe_type(const char *type) {
@@ -85,21 +68,22 @@ static void file_show(struct request *request, const shared_event *event) {
     if (request_failed(request, event)) return;
     const shared_record *document = shared_event_record(event, 0);
     const char *path = document ? shared_record_text(document, SHARED_DOCUMENT_FILE_PATH) : NULL;
-    struct stat status;
+    int64_t size = 0;
     if (!document) {
         reply_absent(request, "document", request->id);
         return;
     }
-    int fd = path ? open_beneath(request->server, path) : -1;
-    if (fd >= 0 && !fstat(fd, &status) && S_ISREG(status.st_mode)) {
-        reply_file(request, document, fd, (uint64_t)status.st_size);
-        return;
-    }
-    if (path && fd < 0 && errno != ENOENT)
+    const struct server *server = request->server;
+    int fd = path ? beneath_open(server->upload_fd, server->settings.upload_dir, path, &size) : -1;
+    if (fd >= 0) {
+        reply_file(request, document, fd, (uint64_t)size);
+    } else if (!path || errno == ENOENT) {
+        reply_error(request, 404, "The file of this document is not there.");
+    } else {
         shared_log_with("backend", SHARED_WARNING, "a document's file cannot be opened", "error",
                         strerror(errno));
-    if (fd >= 0) close(fd);
-    reply_error(request, 404, "The file of this document is not there.");
+        reply_error(request, 503, "The file of this document cannot be opened just now.");
+    }
 }
 
 void document_file(struct request *request) {

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "open.h"
+#include "beneath.h"
 #include "report.h"
 
 enum { PAUSE_MS_MIN = 250, PAUSE_MS_MAX = 8000, PATIENCE_MS = 60000, LARGE_BYTES = 4 << 20 };
@@ -143,9 +143,10 @@ static void handle_claim(struct job *job, const shared_event *event) {
     job->page_count = job->completed ? number(row, CLAIM_PAGE_COUNT) : 0;
     job->chunk_count = number(row, CLAIM_CHUNK_COUNT);
     job->file =
-        path ? open_upload(job->worker->uploads, job->worker->upload_dir, path, &job->file_size)
+        path ? beneath_open(job->worker->uploads, job->worker->upload_dir, path, &job->file_size)
              : -1;
-    if (job->file < 0 && path && errno != ENOENT)
+    job->file_refused = job->file < 0 && path && errno != ENOENT;
+    if (job->file_refused)
         shared_log_with("worker", SHARED_WARNING, strerror(errno), "file_path", path);
 }
 
@@ -161,7 +162,7 @@ static void handle_claimed(struct job *job, const shared_event *event) {
     } else if (job->completed) {
         job_succeed(job);
     } else if (job->file < 0) {
-        job_fail(job, "file_missing", NULL);
+        job_fail(job, job->file_refused ? "internal" : "file_missing", NULL);
     } else {
         job->patience_ms = job->pause_ms = 0;
         report_start(job->worker->client, job->document_id, job->file_name ? job->file_name : "");

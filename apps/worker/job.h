@@ -37,6 +37,7 @@ struct job {
     int64_t pause_ms;
     /* what the claim answered, until its commit did */
     bool found, completed;
+    bool file_refused; /* it may be there, but cannot be opened just now */
     int64_t pages_stored, page_count, chunk_count;
     /* reading */
     struct reader reader;

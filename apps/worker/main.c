@@ -42,13 +42,18 @@ static void on_signal(struct watch *watch, uint32_t events) {
 
 /* --- loop ------------------------------------------------------------------------------------------ */
 
+static void turn(struct worker *worker, int timeout_ms) {
+    loop_wait(&worker->loop, timeout_ms);
+    loop_call(&worker->loop);
+}
+
 /* Until told to stop and nothing runs; a second deadline ends a hand-back that cannot be told. */
 static void run(struct worker *worker) {
     bool handed_back = false;
     while (!worker->stopping || worker->job_count) {
         int64_t until_sweep = worker->reconcile_due_ms - loop_now_ms();
         int idle_ms = until_sweep < TICK_MS ? TICK_MS : (int)until_sweep;
-        loop_turn(&worker->loop, worker->job_count || worker->stopping ? TICK_MS : idle_ms);
+        turn(worker, worker->job_count || worker->stopping ? TICK_MS : idle_ms);
         drain_events(worker);
         work_tick(worker);
         drain_events(worker);
@@ -79,7 +84,7 @@ static int wait_for(struct worker *worker, int32_t domain, const char *name, int
         if (!told)
             shared_log_with("worker", SHARED_WARNING, shared_error_message(error), "waiting_for",
                             name);
-        loop_turn(&worker->loop, PING_PAUSE_MS);
+        turn(worker, PING_PAUSE_MS);
     }
     return EXIT_SUCCESS;
 }
@@ -92,7 +97,7 @@ static bool start_loop(struct worker *worker) {
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     worker->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return loop_init(&worker->loop) && worker->signals >= 0 &&
+    return loop_start(&worker->loop) && worker->signals >= 0 &&
            loop_add(&worker->loop, &worker->signal_watch, worker->signals, EPOLLIN, on_signal);
 }
 

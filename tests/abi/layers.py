@@ -18,8 +18,8 @@ HIDDEN = {
     r"microhttpd\.h": r"apps/backend/",
     r"fpdf|pdfium": r"apps/extract/",
 }
-# What two programs share, or a program takes from another's folder.
-APPS_SHARE = {"frame.h"}
+# What two programs share: apps/common/, and the frames between worker and helper.
+APPS_SHARE = {"beneath.h", "frame.h", "loop.h"}
 
 
 def includes(path: Path) -> list[tuple[int, str, str]]:

@@ -8,15 +8,16 @@
 #include <string.h>
 
 #include "base/time.h"
+#include "beneath.h"
 #include "job.h"
-#include "open.h"
 #include "world.h"
 
 enum {
     PAGE_US_MIN = 500,
     PAGE_US_MAX = 60 * US_PER_MS,
     LATE_PERMILLE = 60,
-    LATE_US_MAX = 8 * US_PER_S
+    LATE_US_MAX = 8 * US_PER_S,
+    UNREADABLE_PERMILLE = 20 /* the disk with the files is away for a moment */
 };
 
 /* One step of a child: its first news, a page, its end. */
@@ -35,12 +36,16 @@ int64_t loop_now_ms(void) {
     return time_monotonic_ms();
 }
 
-int open_upload(int folder, const char *upload_dir, const char *path, int64_t *size) {
+int beneath_open(int folder, const char *root, const char *path, int64_t *size) {
     (void)folder;
-    (void)upload_dir;
+    (void)root;
     const struct original *original = original_find(path);
     *size = 100;
     errno = ENOENT;
+    if (world.disturbed && !world.steady && sim_chance(UNREADABLE_PERMILLE)) {
+        errno = EIO;
+        return -1;
+    }
     return original ? FD_FILE + (int)(original - world.originals) : -1;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * loop.h - one epoll, and descriptors that may be removed while a turn is under way.
  */
-#ifndef BACKEND_LOOP_H
-#define BACKEND_LOOP_H
+#ifndef COMMON_LOOP_H
+#define COMMON_LOOP_H
 
 #include <stdbool.h>
 #include <stdint.h>

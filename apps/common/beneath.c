@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ * beneath.c - opens folder after folder and follows no link: no path leads out of the one it began in. Not
+ * by openat2, which systemd takes away from each service with DynamicUser= or RestrictSUIDSGID=.
+ */
+#include "beneath.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    OPEN_FOLDER = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+    OPEN_FILE = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC
+};
+
+/* The part behind root/, or path itself. */
+static const char *make_relative(const char *root, const char *path) {
+    size_t size = strlen(root);
+    while (size > 1 && root[size - 1] == '/') size--;
+    if (!strncmp(path, root, size) && path[size] == '/') path += size + strspn(path + size, "/");
+    return path;
+}
+
+/* One name of a path; an empty one is that before the first slash: the path is absolute. */
+static int open_name(int folder, const char *text, size_t size, int flags) {
+    char name[NAME_MAX + 1];
+    bool is_above = size == 2 && !memcmp(text, "..", 2);
+    if (!size || size > NAME_MAX || is_above) {
+        errno = ENOENT;
+        return -1;
+    }
+    memcpy(name, text, size);
+    name[size] = 0;
+    return openat(folder, name, flags);
+}
+
+static void close_keeping_errno(int fd) {
+    int error = errno;
+    close(fd);
+    errno = error;
+}
+
+static int open_path(int folder, const char *path) {
+    int at = folder;
+    size_t size = strcspn(path, "/");
+    for (; at >= 0 && path[size]; size = strcspn(path, "/")) {
+        int next = open_name(at, path, size, OPEN_FOLDER);
+        if (at != folder) close_keeping_errno(at);
+        at = next;
+        path += size + strspn(path + size, "/");
+    }
+    int file = at < 0 ? -1 : open_name(at, path, size, OPEN_FILE);
+    if (at >= 0 && at != folder) close_keeping_errno(at);
+    return file;
+}
+
+int beneath_open(int folder, const char *root, const char *path, int64_t *size) {
+    struct stat status;
+    int file = open_path(folder, make_relative(root, path));
+    if (file < 0) {
+        bool is_other = errno == ELOOP || errno == ENOTDIR || errno == ENXIO; /* a link, a socket */
+        if (is_other) errno = ENOENT;
+        return -1;
+    }
+    if (fstat(file, &status) || !S_ISREG(status.st_mode)) {
+        close(file);
+        errno = ENOENT;
+        return -1;
+    }
+    *size = status.st_size;
+    return file;
+}
