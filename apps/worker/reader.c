@@ -65,6 +65,10 @@ static void handle_eof(struct reader *reader) {
     handle_end(reader);
 }
 
+void reader_on_unborn(struct reader *reader) {
+    job_fail(reader->job, "internal", NULL);
+}
+
 /* --- into the child ------------------------------------------------------------------------------- */
 
 /* Whether the kernel says that the child cannot leave its box. */

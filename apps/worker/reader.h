@@ -54,5 +54,7 @@ void reader_stop(struct reader *reader);
 /* From zygote.c. */
 void reader_on_born(struct reader *reader, pid_t child);
 void reader_on_gone(struct reader *reader, int wait_status);
+/* There was no child to be had; which is no fault of the document. */
+void reader_on_unborn(struct reader *reader);
 
 #endif

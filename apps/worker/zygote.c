@@ -40,35 +40,56 @@ static void log_warning(const char *what, const char *why) {
     shared_log_with("extract", SHARED_WARNING, what, "reason", why);
 }
 
-/* It died: so did its children. Each reader hears of it, and the next document starts a new one. */
-static void handle_death(struct zygote *zygote) {
-    log_warning("the helper process ended", "its socket closed");
+/* Says what ended it; or it was us, when it lived on without its socket. */
+static void end_process(struct zygote *zygote) {
+    int status = SIGKILL;
+    char how[128];
     loop_remove(&zygote->worker->loop, &zygote->watch);
     close(zygote->control);
     zygote->control = -1;
     kill(zygote->pid, SIGKILL);
-    waitpid(zygote->pid, NULL, 0);
+    (void)waitpid(zygote->pid, &status, 0);
+    extract_death_describe(status, how, sizeof how);
+    log_warning(zygote->ready ? "the helper process ended" : "the helper process cannot start",
+                how);
+}
+
+/* It died: so did its children. Each reader hears of it, and the next document starts a new one. One that
+ * was never ready had no document to die of. */
+static void handle_death(struct zygote *zygote) {
+    bool was_ready = zygote->ready;
+    end_process(zygote);
     struct reader *reader = zygote->readers;
     zygote->readers = NULL; /* hearing of it, a job may start a new one */
     for (struct reader *next; reader; reader = next) {
         next = reader->next;
         reader->next = NULL;
-        reader_on_gone(reader, SIGKILL);
+        if (was_ready)
+            reader_on_gone(reader, SIGKILL);
+        else
+            reader_on_unborn(reader);
     }
+}
+
+static void handle_ready(struct zygote *zygote, const struct extract_control *message) {
+    zygote->ready = true;
+    if (!message->sandboxed)
+        log_warning("this machine has no sandbox for the helper", "no Landlock or no seccomp");
 }
 
 static void handle_message(struct zygote *zygote, const struct extract_control *message) {
     struct reader *reader = find_reader(zygote, message->serial);
-    if (message->type == EXTRACT_READY && !message->sandboxed)
-        log_warning("this machine has no sandbox for the helper", "no Landlock or no seccomp");
+    if (message->type == EXTRACT_READY) handle_ready(zygote, message);
     if (!reader) return;
     if (message->type == EXTRACT_BORN) {
         reader_on_born(reader, message->pid);
-    } else if (message->type == EXTRACT_GONE || message->type == EXTRACT_REFUSED) {
-        bool refused = message->type == EXTRACT_REFUSED;
-        if (refused) log_warning("the helper could not fork", strerror(message->status));
+    } else if (message->type == EXTRACT_GONE) {
         unlink_reader(zygote, reader);
-        reader_on_gone(reader, refused ? SIGKILL : message->status);
+        reader_on_gone(reader, message->status);
+    } else if (message->type == EXTRACT_REFUSED) {
+        log_warning("the helper could not fork", strerror(message->status));
+        unlink_reader(zygote, reader);
+        reader_on_unborn(reader);
     }
 }
 
@@ -136,6 +157,7 @@ bool zygote_start(struct zygote *zygote, struct worker *worker) {
         return false;
     }
     zygote->control = sockets[0];
+    zygote->ready = false;
     zygote->children = 0;
     return true;
 }

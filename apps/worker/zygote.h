@@ -19,6 +19,7 @@ struct zygote {
     struct worker *worker;
     struct watch watch;
     int control; /* our end, -1: it does not run */
+    bool ready;  /* it said so */
     pid_t pid;
     uint64_t serial;        /* of the newest child */
     int32_t children;       /* asked for, since it was started */
@@ -28,7 +29,8 @@ struct zygote {
 void zygote_init(struct zygote *zygote);
 /* false: it could not be started; the reason is logged. */
 bool zygote_start(struct zygote *zygote, struct worker *worker);
-/* Asks for a child that owns data (closed here); reader gets reader_on_born, reader_on_gone. */
+/* Asks for a child that owns data (closed here); reader gets reader_on_born, reader_on_gone,
+ * or reader_on_unborn. */
 bool zygote_fork(struct zygote *zygote, struct reader *reader, int data);
 void zygote_kill(struct zygote *zygote, struct reader *reader);
 /* The reader hears nothing any more; its child, if it lives, is killed. */

@@ -71,3 +71,16 @@ def test_helper_out_of_its_box_gets_no_document(servers: LabStack, celery_app: c
     assert (row["extraction_status"], row["error_class"], row["error_code"]) == ("failed", "retryable", "internal")
     assert not document.pages()
     assert "not in its sandbox" in servers.log("worker")
+
+
+def test_helper_that_cannot_start_is_no_fault_of_the_document(servers: LabStack, celery_app: celery.Celery,
+                                                              pg: psycopg.Connection) -> None:
+    """As where a service manager forbids Landlock: nobody is told that the document may do harm."""
+    servers.heal()
+    with servers.worker_with(LEX_EXTRACT_PROGRAM="/bin/false", RETRY_MAX="0"):
+        document = store(servers, pg, b"A will.")
+        with pytest.raises(Exception, match="our side"):
+            celery_app.send_task(TASK, args=[{"document_id": document.id}]).get(timeout=30)
+        row = document.row()
+    assert (row["extraction_status"], row["error_class"], row["error_code"]) == ("failed", "retryable", "internal")
+    assert "cannot start" in servers.log("worker") and "exited with 1" in servers.log("worker")
