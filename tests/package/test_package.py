@@ -16,11 +16,16 @@ import pytest
 
 from dev import package
 from dev.stack import ROOT
+from pdf import pdf_numbered
 
 HERE = Path(__file__).parent
 # What the fresh system has before ours comes: a compiler, CMake, and what our packages depend on.
 INCLUDED = ("gcc,libc6-dev,make,cmake,pkg-config,libhiredis-dev,libjansson-dev,libpq-dev,libssl-dev,zlib1g-dev,"
             "libmicrohttpd12,libseccomp2,libutf8proc2,libgcc-s1")
+# What a machine has where services run; the backend's and the worker's own packages come by apt.
+BOOTED = "systemd,systemd-sysv,dbus,postgresql,redis-server,curl"
+# systemd-nspawn forbids these to all that runs in it, unlike a machine.
+NEEDED_CALLS = "landlock_add_rule landlock_create_ruleset landlock_restrict_self"
 ELSEWHERE = {"LC_ALL": "C", "LANG": "C", "TZ": "Pacific/Auckland", "USER": "somebody", "LOGNAME": "somebody",
              "DEB_BUILD_OPTIONS": "parallel=1"}
 
@@ -76,11 +81,8 @@ def test_a_name_that_is_lost_ends_the_build(debs: dict[str, Path], tmp_path: Pat
     assert ("shared_gone" in done.stdout) == bool(line)
 
 
-def test_a_fresh_system_installs_uses_and_forgets_them(debs: dict[str, Path], elsewhere: Path) -> None:
-    for file in (*(debs[name] for name in package.NAMES), ROOT / "examples" / "first.c",
-                 ROOT / "examples" / "example.h", HERE / "fresh.sh", HERE / "CMakeLists.txt",
-                 HERE / "version.c"):
-        shutil.copy(file, elsewhere)
+def system_make(target: Path | str, included: str, *hooks: str, prefix: tuple[str, ...] = ()) -> None:
+    """A system of this machine's own release, with the apt settings of this machine."""
     suite = next(value.strip('"') for name, _, value in
                  (line.partition("=") for line in Path("/etc/os-release").read_text().splitlines())
                  if name == "VERSION_CODENAME")
@@ -89,12 +91,46 @@ def test_a_fresh_system_installs_uses_and_forgets_them(debs: dict[str, Path], el
                if path.exists()]
     fetching = [line for line in run("apt-config", "dump").stdout.splitlines()
                 if line.startswith(("Acquire::http", "Acquire::Check-"))]
-    done = run("mmdebstrap", "--variant=apt", "--format=null", f"--include={INCLUDED}",
-               *(f"--aptopt={line}" for line in fetching), f"--customize-hook=copy-in '{elsewhere}' /root",
-               f"--customize-hook=chroot \"$1\" sh '/root/{elsewhere.name}/fresh.sh' '/root/{elsewhere.name}'",
-               suite, "/dev/null", sources[0])
+    shape = "--format=null" if target == "/dev/null" else "--format=directory"
+    done = run(*prefix, "mmdebstrap", "--variant=apt", shape, f"--include={included}",
+               *(f"--aptopt={line}" for line in fetching), *(f"--customize-hook={hook}" for hook in hooks),
+               suite, target, sources[0])
     assert done.returncode == 0, done.stdout[-8000:]
-    assert "== fresh: all of it" in done.stdout
+    print(done.stdout)
+
+
+def test_a_fresh_system_installs_uses_and_forgets_them(debs: dict[str, Path], elsewhere: Path,
+                                                       capfd: pytest.CaptureFixture[str]) -> None:
+    for file in (*(debs[name] for name in package.NAMES), ROOT / "examples" / "first.c",
+                 ROOT / "examples" / "example.h", HERE / "fresh.sh", HERE / "CMakeLists.txt",
+                 HERE / "version.c"):
+        shutil.copy(file, elsewhere)
+    system_make("/dev/null", INCLUDED, f"copy-in '{elsewhere}' /root",
+                f"chroot \"$1\" sh '/root/{elsewhere.name}/fresh.sh' '/root/{elsewhere.name}'")
+    assert "== fresh: all of it" in capfd.readouterr().out
+
+
+def test_the_services_run_under_systemd(debs: dict[str, Path], elsewhere: Path) -> None:
+    """A system of its own is started, PostgreSQL and Redis in it, and reads a document with our units. It has no
+    network but its own loopback, and ends by itself."""
+    files = elsewhere / "proof"
+    files.mkdir()
+    for file in (debs["libshared0"], debs["lex-intel"], HERE / "services.sh", HERE / "lex-proof.service"):
+        shutil.copy(file, files)
+    (files / "will.pdf").write_bytes(pdf_numbered(30))
+    prefix = () if os.geteuid() == 0 else ("sudo", "-n")
+    system = elsewhere / "system"
+    try:
+        system_make(system, BOOTED, f"copy-in '{files}' /root",
+                    "chroot \"$1\" sh -c 'apt-get install -q -y --no-install-recommends /root/proof/*.deb'",
+                    "ln -s /root/proof/lex-proof.service \"$1/etc/systemd/system/lex-proof.service\"",
+                    "chroot \"$1\" systemctl enable lex-proof", prefix=prefix)
+        ended = run(*prefix, "systemd-nspawn", "-D", system, "--boot", "--register=no", "--keep-unit",
+                    "--private-network", "--console=pipe", f"--system-call-filter={NEEDED_CALLS}")
+        log = run(*prefix, "cat", system / "root" / "services.log").stdout
+    finally:
+        run(*prefix, "rm", "-rf", "--one-file-system", system)
+    assert "== services: all of it" in log, log[-8000:] + ended.stdout[-2000:]
 
 
 def digests(found: dict[str, Path]) -> dict[str, str]:
