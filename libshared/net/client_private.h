@@ -35,6 +35,7 @@ struct shared_client {
     struct timer *timers; /* root of the heap */
     int64_t armed_ms;     /* what timer_fd is set to; INT64_MAX: nothing */
     struct deferred *deferred_first, *deferred_last;
+    struct deferred deferred_mark; /* of the turn under way: what is behind it is the next one's */
 
     struct request *requests, *spare_requests;
     struct request **tags; /* chains; tag_count is a power of two */

@@ -36,13 +36,13 @@ void client_defer_stop(shared_client *client, struct deferred *deferred) {
 bool deferred_run(shared_client *client) {
     /* A mark behind the last one of now: what is deferred meanwhile runs in the next turn. */
     if (!client->deferred_first) return false;
-    struct deferred mark = {.queued = false};
-    client_defer(client, &mark, NULL);
-    while (client->deferred_first != &mark) {
+    struct deferred *mark = &client->deferred_mark;
+    client_defer(client, mark, NULL);
+    while (client->deferred_first != mark) {
         struct deferred *deferred = client->deferred_first;
         client_defer_stop(client, deferred);
         deferred->run(deferred);
     }
-    client_defer_stop(client, &mark);
+    client_defer_stop(client, mark);
     return client->deferred_first != NULL;
 }
