@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from dev import __main__ as commands
 from dev.process import DevError, process_alive, run_bounded, wait_until
 from dev.stack import BUILD, PROGRAMS, ROOT, free_space_check
 from pdf import pdf_numbered
@@ -290,6 +291,20 @@ def test_without_rights_to_install_it_says_who_can(dev: Dev, bare_path: Path) ->
         (bare_path / name).chmod(0o755)
     done = dev.run("up", "-d", PATH=str(bare_path))
     assert (done.returncode, "have root run: apt-get install" in done.stderr) == (1, True), done.stderr
+
+
+def test_up_outlives_a_warning_of_an_unknown_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[tuple[str, ...]] = []
+
+    def build(folder: Path, options: tuple[str, ...] = ()) -> None:
+        tried.append(options)
+        if not options:
+            raise DevError("a warning is an error")
+
+    monkeypatch.delenv("BUILD_DIR", raising=False)
+    monkeypatch.setattr(commands, "build", build)
+    commands.build_chosen(Path("anywhere"))
+    assert tried == [(), ("-Dwerror=false",)]
 
 
 def test_a_suite_that_does_not_exist_is_named(dev: Dev) -> None:
