@@ -31,14 +31,27 @@ static struct arena *task_arena(const redisReadTask *task) {
     return task->privdata;
 }
 
+/* RESP2 has three kinds of text and one list; what a later hiredis also reads was never asked for. */
 static void *create_string(const redisReadTask *task, char *text, size_t size) {
-    enum reply_type type = task->type == REDIS_REPLY_ERROR    ? REPLY_ERROR
-                           : task->type == REDIS_REPLY_STATUS ? REPLY_STATUS
-                                                              : REPLY_TEXT;
+    enum reply_type type;
+    switch (task->type) {
+    case REDIS_REPLY_ERROR: type = REPLY_ERROR; break;
+    case REDIS_REPLY_STATUS: type = REPLY_STATUS; break;
+    case REDIS_REPLY_STRING: type = REPLY_TEXT; break;
+    default: return NULL;
+    }
     return place(task, arena_text(task_arena(task), type, text, size));
 }
 
+/* hiredis has a limit of its own up to 0.14 alone. */
+static bool is_too_deep(const redisReadTask *task) {
+    int depth = 0;
+    for (; task; task = task->parent) depth++;
+    return depth > DEPTH_MAX;
+}
+
 static void *create_array(const redisReadTask *task, array_size count) {
+    if (task->type != REDIS_REPLY_ARRAY || is_too_deep(task)) return NULL;
     return place(task, arena_array(task_arena(task), (size_t)count));
 }
 
@@ -52,16 +65,34 @@ static void *create_null(const redisReadTask *task) {
     return place(task, arena_reply(task_arena(task), REPLY_NULL));
 }
 
+#if HIREDIS_MAJOR >= 1
+static void *refuse_double(const redisReadTask *task, double number, char *text, size_t size) {
+    (void)task, (void)number, (void)text, (void)size;
+    return NULL;
+}
+
+static void *refuse_bool(const redisReadTask *task, int number) {
+    (void)task, (void)number;
+    return NULL;
+}
+#endif
+
 static void leave(void *object) {
     (void)object; /* the arena lets go of all together */
 }
 
 bool reader_start(struct redis *redis) {
-    static redisReplyObjectFunctions functions = {.createString = create_string,
-                                                  .createArray = create_array,
-                                                  .createInteger = create_integer,
-                                                  .createNil = create_null,
-                                                  .freeObject = leave};
+    static redisReplyObjectFunctions functions = {
+        .createString = create_string,
+        .createArray = create_array,
+        .createInteger = create_integer,
+        .createNil = create_null,
+#if HIREDIS_MAJOR >= 1
+        .createDouble = refuse_double,
+        .createBool = refuse_bool,
+#endif
+        .freeObject = leave
+    };
     redis->reader = redisReaderCreateWithFunctions(&functions);
     if (redis->reader) redis->reader->privdata = &redis->arena;
     return redis->reader != NULL;

@@ -13,6 +13,7 @@ enum {
     OUTPUT_MAX = 64 << 20,  /* bytes that wait to leave; more is SHARED_EBUSY */
     REPLY_MAX = 64 << 20,   /* bytes of one answer */
     ELEMENTS_MAX = 1 << 20, /* of one list in it */
+    DEPTH_MAX = 7,          /* of lists in lists */
     SCRIPTS_MAX = 32,       /* whose SHA-1 is kept; further ones are sent whole */
     SPARES_MAX = 16,        /* buffers kept for reuse */
 };

@@ -340,9 +340,10 @@ static bool read_time(struct reader *reader, const char *name, int64_t *out) {
 
 /* Seconds, 0 for none; more than any task may take is as good as the most. */
 static int64_t limit_ms(json_t *limit) {
+    const double most = LIMIT_S_MAX;
     double seconds = json_number_value(limit);
     if (!(seconds > 0)) return 0;
-    return (int64_t)((seconds < LIMIT_S_MAX ? seconds : LIMIT_S_MAX) * 1000 + 0.5);
+    return (int64_t)((seconds < most ? seconds : most) * 1000 + 0.5);
 }
 
 /* The hard one first. */
@@ -363,7 +364,7 @@ static bool read_limits(struct reader *reader, struct celery_message *message) {
 static int32_t read_priority(const struct reader *reader) {
     double number = json_number_value(json_object_get(reader->properties, "priority"));
     if (!(number > 0)) return 0;
-    return number < PRIORITY_MAX ? (int32_t)number : PRIORITY_MAX;
+    return number < (double)PRIORITY_MAX ? (int32_t)number : PRIORITY_MAX;
 }
 
 static bool read_retries(struct reader *reader, int32_t *out) {
@@ -371,7 +372,7 @@ static bool read_retries(struct reader *reader, int32_t *out) {
     *out = 0;
     if (!value || json_is_null(value)) return true;
     double number = json_number_value(value);
-    if (!json_is_number(value) || !(number >= 0 && number <= RETRIES_MAX))
+    if (!json_is_number(value) || !(number >= 0 && number <= (double)RETRIES_MAX))
         return refuse(reader, INVALID, "retries: not a number from 0 to %d", RETRIES_MAX);
     *out = (int32_t)number;
     return true;

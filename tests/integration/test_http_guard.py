@@ -29,7 +29,6 @@ REFUSED = {
     "folded encoding": (400, b"POST /cases HTTP/1.1\r\n" + HOST
                         + b"Content-Length: 5\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n"),
     "two lengths": (400, b"POST /cases HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef"),
-    "length of 2^64-1": (400, b"POST /cases HTTP/1.1\r\n" + HOST + b"Content-Length: 18446744073709551615\r\n\r\n"),
     "encoding identity": (400, b"POST /cases HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: identity\r\n\r\n"),
     "encoding gzip": (400, b"POST /cases HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: gzip, chunked\r\n\r\n"),
     "chunked in 1.0": (400, b"POST /cases HTTP/1.0\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
@@ -52,8 +51,8 @@ REFUSED = {
 }
 IN_STEP = {
     "GET with a body": b"GET /livez HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\n\r\nhello",
-    "chunk extensions and trailers": b"GET /livez HTTP/1.1\r\n" + HOST
-                                     + b"Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nT: x\r\n\r\n",
+    "trailers": (b"GET /livez HTTP/1.1\r\n" + HOST
+                 + b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: x\r\n\r\n"),
     "HEAD": b"HEAD /livez HTTP/1.1\r\n" + HOST + b"\r\n",
     "own origin": b"GET /livez HTTP/1.1\r\n" + HOST + b"Origin: http://localhost\r\n\r\n",
 }
@@ -64,6 +63,21 @@ def test_bad_shape_is_refused_and_the_connection_closed(stack: LabStack, backend
     status, request = REFUSED[shape]
     answers = exchange(stack.backend_url, request + PROBE, 2)
     assert [answer.status for answer in answers] == [status]
+
+
+# What libmicrohttpd 0.9.75 and 1.0 answer in two ways, none of which gets out of step.
+BY_VERSION = {
+    "length of 2^64-1": ([[400], [413]], b"POST /cases HTTP/1.1\r\n" + HOST
+                         + b"Content-Length: 18446744073709551615\r\n\r\n"),
+    "chunk extensions": ([[200, 200], [400]], b"GET /livez HTTP/1.1\r\n" + HOST
+                         + b"Transfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("shape", BY_VERSION)
+def test_shape_that_versions_see_differently(stack: LabStack, backend: Process, shape: str) -> None:
+    expected, request = BY_VERSION[shape]
+    assert [answer.status for answer in exchange(stack.backend_url, request + PROBE, 2)] in expected
 
 
 @pytest.mark.parametrize("shape", IN_STEP)

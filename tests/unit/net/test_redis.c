@@ -347,6 +347,13 @@ START_TEST(hostile_answers_break_the_connection) {
         ":99999999999999999999999\r\n",
         "$-5\r\nx\r\n",
         "\r\n\r\n",
+        ",1.5\r\n", /* of RESP3, which was not asked for */
+        "#t\r\n",
+        "*1\r\n#t\r\n",
+        "(123456789012345678901234567890\r\n",
+        "%1\r\n:1\r\n:2\r\n",
+        "~1\r\n:1\r\n",
+        ">2\r\n+message\r\n+x\r\n",
     };
     for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
         struct shared_error error = error_of(answers[i]);
