@@ -39,6 +39,7 @@ function native() {
       '-Dapps=false',
       '-Dtests=false',
       '--buildtype=release',
+      `-Dwerror=${process.env.LEX_WERROR === '1'}`, // our own tests' alone: a newer compiler knows more warnings
       `-Dnode=${modules}`,
       ...(process.env.MESON_OPTIONS ?? '').split(' ').filter(Boolean),
     );

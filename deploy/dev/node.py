@@ -61,7 +61,7 @@ def node_tree(out: Path = FOLDER, options: str = "") -> dict[str, str]:
     sources = digest(files(SOURCES)) + options
     if stale(out / ".binding", sources) or not packages(out):
         step("building bindings/node", ["node", str(BINDING / "build.js"), str(out), str(FOLDER / "node_modules")], log,
-             env | {"MESON_OPTIONS": options})
+             env | {"MESON_OPTIONS": options, "LEX_WERROR": "1"})
         (out / ".binding").write_text(sources)
     install(out)
     copy()

@@ -270,7 +270,7 @@ void error_add_names(struct shared_error *error, const char *constraint, const c
 
 void error_set_redis(struct shared_error *error, const char *reply) {
     struct text_row row = reply_find(reply);
-    error_set(error, SHARED_REDIS, row.code, "%s", reply);
+    error_set(error, SHARED_REDIS, row.code, "%s", reply ? reply : "");
     error->class = row.class;
     text_set(error->hint, sizeof error->hint, row.hint);
 }
