@@ -112,7 +112,7 @@ static int measure(struct load *load, int number) {
     double started = now_ms();
     int served = 0;
     publish(load, number);
-    while (served < load->viewers && now_ms() - started < PATIENCE_MS) {
+    while (served < load->viewers && now_ms() - started < (double)PATIENCE_MS) {
         served = gather(load, number, 1);
         shared_client_dispatch(load->client, 0);
         while (shared_client_next(load->client)) continue;

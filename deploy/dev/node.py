@@ -34,7 +34,12 @@ def tools() -> tuple[str, list[str]]:
         step("installing Node from a wheel", ["pip", "install", "-q", "--disable-pip-version-check", "--no-deps",
                                               "--require-hashes", "--target", str(WHEEL.parent), "-r",
                                               str(BINDING / "node-wheel.txt")], FOLDER / "dev.log", {})
-    # Its bin/npm is a copy that does not find what it wants.
+        # Its bin/npm is a copy that does not find what it wants; publint calls it by its name.
+        npm_here = node.with_name("npm")
+        npm_here.unlink(missing_ok=True)
+        npm_here.write_text('#!/bin/sh\nhere=$(dirname "$0")\n'
+                            'exec "$here/node" "$here/../lib/node_modules/npm/bin/npm-cli.js" "$@"\n')
+        npm_here.chmod(0o755)
     return str(node.parent), [str(node), str(WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 

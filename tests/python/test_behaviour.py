@@ -463,9 +463,9 @@ def test_another_kind_than_the_wanted_is_refused(wanted: str, told: str, monkeyp
 
 
 def test_a_subinterpreter_is_refused() -> None:
-    code = ("import _xxsubinterpreters as s\n"
-            "import shared\n"
-            "i = s.create(isolated=False)\n"
+    code = ("import shared\n"
+            "try:\n    import _interpreters as s\n    i = s.create('legacy')\n"  # since 3.13
+            "except ImportError:\n    import _xxsubinterpreters as s\n    i = s.create(isolated=False)\n"
             "s.run_string(i, '''\ntry:\n    import shared\nexcept ImportError as error:\n"
             "    print(\"refused:\", error)\n''')\n"
             "s.destroy(i)\n"

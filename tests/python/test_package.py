@@ -93,7 +93,7 @@ def test_the_source_stands_alone(source: Path) -> None:
 
 @pytest.mark.timeout(600)
 def test_the_wheel_is_of_the_stable_abi(wheel: Path) -> None:
-    assert "-cp311-abi3-" in wheel.name
+    assert f"-cp3{sys.version_info.minor}-abi3-" in wheel.name  # and later ones: meson-python names the builder's
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert {"shared/py.typed", "shared/native.pyi", "shared/_native.abi3.so"} <= set(names)
