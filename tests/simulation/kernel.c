@@ -162,7 +162,7 @@ static uint64_t seed_now, trace_hash;
 
 void sim_trace(const char *who, const char *format, ...) {
     char line[512];
-    int head = snprintf(line, sizeof line, "%12.6f %-12s ", (double)now_us / US_PER_S, who);
+    int head = snprintf(line, sizeof line, "%12.6f %-12s ", (double)now_us / (double)US_PER_S, who);
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(line + head, sizeof line - (size_t)head, format, arguments);
@@ -184,7 +184,7 @@ void sim_fail(const char *format, ...) {
     va_start(arguments, format);
     (void)fflush(stdout);
     if (!sim_replay) (void)fprintf(stderr, "simulation: seed %" PRIu64 ", ", seed_now);
-    (void)fprintf(stderr, "at %.6f s: ", (double)now_us / US_PER_S);
+    (void)fprintf(stderr, "at %.6f s: ", (double)now_us / (double)US_PER_S);
     (void)vfprintf(stderr, format, arguments);
     va_end(arguments);
     if (sim_replay)

@@ -72,7 +72,7 @@ static bool execute_blocking(struct flight *flight) {
     if (!flight->reply && flight->block_done) flight->reply = reply_null();
     if (!flight->reply && !flight->blocked) {
         int64_t block_us =
-            (int64_t)(strtod(flight->words[flight->count - 1].data, NULL) * US_PER_S);
+            (int64_t)(strtod(flight->words[flight->count - 1].data, NULL) * (double)US_PER_S);
         sim_at(&flight->block_over, sim_now_us() + block_us, block_over);
     }
     flight->blocked = !flight->reply;
