@@ -7,7 +7,8 @@
 
 #include "cli.h"
 
-enum { TAG_SEND = 1, TAG_RESULT, SEND_TIMEOUT_MS = 30000, WAIT_S_MAX = 86400 };
+enum { TAG_SEND = 1, TAG_RESULT };
+enum { SEND_TIMEOUT_MS = 30000, WAIT_S_MAX = 86400 };
 
 static const char usage[] = "send TASK JSON [--wait SECONDS]";
 

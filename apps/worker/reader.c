@@ -95,7 +95,7 @@ static int send_some(struct reader *reader) {
     while (reader->start_sent < reader->start_size) {
         ssize_t sent = send(reader->socket, reader->start + reader->start_sent,
                             reader->start_size - reader->start_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent <= 0) return errno == EAGAIN ? 0 : -1;
+        if (sent <= 0) return sent < 0 && errno == EAGAIN ? 0 : -1;
         reader->start_sent += (size_t)sent;
     }
     while (reader->file_sent < reader->task.file_size) {
