@@ -152,9 +152,9 @@ def redis_benchmark(port: int, password: str, in_flight: int, *command: str) -> 
 
 
 def bench_publishes(stack: Stack, broker: redis.Redis) -> None:
-    """Ours keeps each message in the document's log as well (XADD, EXPIRE, PUBLISH in one script): so the peer is that
-    script, sent by redis-benchmark. PUBLISH alone, which keeps nothing, is shown beside it, and XADD alone, which is
-    the most that anybody who keeps a log can reach."""
+    """Ours keeps each message in the document's log as well (XADD, EXPIRE, PUBLISH in one script): so one peer is that
+    script, sent by redis-benchmark. PUBLISH alone, the bar of the issue, keeps nothing; XADD alone is the most that
+    anybody who keeps a log can reach."""
     where = broker.connection_pool.connection_kwargs
     script = re.search(r'script_publish = \{.*?\.text = (.*?)\};',
                        (FOLDER.parent / "libshared" / "progress" / "publish.c").read_text(), re.DOTALL)
@@ -177,7 +177,8 @@ def bench_publishes(stack: Stack, broker: redis.Redis) -> None:
         ours, bare, whole, log = (max(values) for values in zip(*(run() for _ in range(3)), strict=True))
         row(f"progress, {in_flight} in flight, same script", ours, whole, ours / whole, ">= 0.8 x redis-benchmark",
             ours >= 0.8 * whole, "1/s")
-        row(f"progress, {in_flight} in flight, PUBLISH alone", ours, bare, ours / bare, "(shown)", True, "1/s")
+        row(f"progress, {in_flight} in flight, PUBLISH alone", ours, bare, ours / bare, ">= 0.8 x redis-benchmark",
+            ours >= 0.8 * bare, "1/s")
         row(f"progress, {in_flight} in flight, XADD alone", ours, log, ours / log, "(shown)", True, "1/s")
 
 

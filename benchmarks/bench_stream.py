@@ -4,7 +4,7 @@ our backend and against the guide's StreamingResponse; and what 2000 viewers cos
 
 One viewer twice. Awake: 32 documents' messages one after the other, each when the one before has arrived. At rest: 200
 messages a second, where three programs on idle CPUs have to be woken for each, which on a virtual CPU that has halted
-takes longer than all that is done in between; it is the machine's row, shown without a bar."""
+takes longer than all that is done in between. The bar is that of the issue for both."""
 
 from __future__ import annotations
 
@@ -32,26 +32,27 @@ def load(stack: Stack, url: str, viewers: int, messages: int, documents: int = 1
     return json.loads(output)
 
 
-def compare(stack: Stack, peer_url: str, name: str, bar_ms: float | None, viewers: int, **shape: int) -> None:
+def compare(stack: Stack, peer_url: str, name: str, bar_ms: float, viewers: int, **shape: int) -> None:
     theirs = load(stack, peer_url, viewers, **shape)
     ours = load(stack, stack.backend_url, viewers, **shape)
-    good = ours["served"] == viewers and (bar_ms is None or ours["p50_ms"] <= bar_ms)
+    good = ours["served"] == viewers and ours["p50_ms"] <= bar_ms
     row(name, ours["p50_ms"], theirs["p50_ms"], theirs["p50_ms"] / ours["p50_ms"],
-        f"<= {bar_ms} ms" if bar_ms else "(shown)", good, "ms")
+        f"<= {bar_ms} ms", good, "ms")
 
 
 def main() -> int:
     head("Progress: publish to viewer, milliseconds (p50; of many: until the last one has it)")
     with stack_up(BACKEND_CONNECTIONS_PER_ADDRESS="5000") as stack:
         with psycopg.connect(stack.postgres.url, autocommit=True) as database:
-            database.execute("INSERT INTO documents (id, file_name, extraction_status) SELECT"
-                             " 'live-' || n, 'will.pdf', 'processing' FROM generate_series(0, %s) AS n", (DOCUMENTS,))
+            database.execute("INSERT INTO documents (id, file_name, extraction_status)"
+                             " SELECT 'live-' || n, 'will.pdf', 'processing' FROM generate_series(0, %s) AS n",
+                             (DOCUMENTS - 1,))
         backend = stack.processes["backend"].pid
         assert backend
         with peer_up(stack) as peer:
             url = peer.program.address
             compare(stack, url, "1 viewer, awake, p50", 0.2, 1, messages=2000, documents=DOCUMENTS, pause_ms=0)
-            compare(stack, url, "1 viewer, at rest, p50", None, 1, messages=200)
+            compare(stack, url, "1 viewer, at rest, p50", 0.2, 1, messages=200)
             compare(stack, url, "100 viewers, p50", 2.0, 100, messages=200)
         before = own_resident_kb(backend)
         many = load(stack, stack.backend_url, VIEWERS, messages=20, watch_pid=backend)

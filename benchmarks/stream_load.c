@@ -26,7 +26,6 @@ enum { VIEWERS_MAX = 4000, MESSAGES_MAX = 10000, PATIENCE_MS = 10000 };
 struct load {
     int epoll;
     int documents, viewers, messages, pause_ms, backend;
-    int sockets_open;
     int sockets[VIEWERS_MAX];
     int heard[VIEWERS_MAX]; /* number of the newest message a viewer has */
     double latency_ms[MESSAGES_MAX];
@@ -92,7 +91,8 @@ static int gather(struct load *load, int number, int timeout_ms) {
         if (newest > load->heard[viewer]) load->heard[viewer] = newest;
     }
     int served = 0;
-    for (int i = number % load->documents; i < load->sockets_open; i += load->documents)
+    for (int i = number % load->documents; i < load->documents * load->viewers;
+         i += load->documents)
         served += load->heard[i] >= number;
     return served;
 }
@@ -155,7 +155,6 @@ static void open_viewers(struct load *load, const char *url) {
         load->sockets[i] = open_viewer(host, port, i % load->documents);
         struct epoll_event event = {.events = EPOLLIN, .data.u32 = (uint32_t)i};
         if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, load->sockets[i], &event)) die("epoll");
-        load->sockets_open++;
     }
 }
 

@@ -60,20 +60,24 @@ def status_file(stack: Stack) -> Path:
 def lock(stack: Stack, kind: int, patience_s: float = 0) -> Iterator[bool]:
     """Yields whether the lock could be had: exclusive to run the stack, shared to see whether somebody does."""
     descriptor = os.open(lock_file(stack), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + patience_s
     try:
-        while True:
-            try:
-                fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-                free = True
-            except BlockingIOError:
-                free = False
-            if free or time.monotonic() >= deadline:
-                break
-            time.sleep(0.01)
-        yield free
+        yield lock_take(descriptor, kind, patience_s)
     finally:
         os.close(descriptor)
+
+
+def lock_take(descriptor: int, kind: int, patience_s: float) -> bool:
+    def taken() -> bool:
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    try:
+        return wait_until(taken, patience_s, "the lock")
+    except TimeoutError:
+        return False
 
 
 def running(stack: Stack) -> Status | None:

@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 # What the fresh system has before ours comes: a compiler, CMake, and what our packages depend on.
 INCLUDED = ("gcc,libc6-dev,make,cmake,pkg-config,libhiredis-dev,libjansson-dev,libpq-dev,libssl-dev,zlib1g-dev,"
             "libmicrohttpd12,libseccomp2,libutf8proc2,libgcc-s1")
-# What a machine has where services run; the backend's and the worker's own packages come by apt.
+# What a machine has where the services run; apt brings what our packages need besides.
 BOOTED = "systemd,systemd-sysv,dbus,postgresql,redis-server,curl"
 # systemd-nspawn forbids these to all that runs in it, unlike a machine.
 NEEDED_CALLS = "landlock_add_rule landlock_create_ruleset landlock_restrict_self"
@@ -81,8 +81,8 @@ def test_a_name_that_is_lost_ends_the_build(debs: dict[str, Path], tmp_path: Pat
     assert ("shared_gone" in done.stdout) == bool(line)
 
 
-def system_make(target: Path | str, included: str, *hooks: str, prefix: tuple[str, ...] = ()) -> None:
-    """A system of this machine's own release, with the apt settings of this machine."""
+def system_make(target: Path | str, included: str, *hooks: str, prefix: tuple[str, ...] = ()) -> str:
+    """A system of this machine's own release, with the apt settings of this machine; what was printed on the way."""
     suite = next(value.strip('"') for name, _, value in
                  (line.partition("=") for line in Path("/etc/os-release").read_text().splitlines())
                  if name == "VERSION_CODENAME")
@@ -96,18 +96,17 @@ def system_make(target: Path | str, included: str, *hooks: str, prefix: tuple[st
                *(f"--aptopt={line}" for line in fetching), *(f"--customize-hook={hook}" for hook in hooks),
                suite, target, sources[0])
     assert done.returncode == 0, done.stdout[-8000:]
-    print(done.stdout)
+    return done.stdout
 
 
-def test_a_fresh_system_installs_uses_and_forgets_them(debs: dict[str, Path], elsewhere: Path,
-                                                       capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_fresh_system_installs_uses_and_forgets_them(debs: dict[str, Path], elsewhere: Path) -> None:
     for file in (*(debs[name] for name in package.NAMES), ROOT / "examples" / "first.c",
                  ROOT / "examples" / "example.h", HERE / "fresh.sh", HERE / "CMakeLists.txt",
                  HERE / "version.c"):
         shutil.copy(file, elsewhere)
-    system_make("/dev/null", INCLUDED, f"copy-in '{elsewhere}' /root",
-                f"chroot \"$1\" sh '/root/{elsewhere.name}/fresh.sh' '/root/{elsewhere.name}'")
-    assert "== fresh: all of it" in capfd.readouterr().out
+    said = system_make("/dev/null", INCLUDED, f"copy-in '{elsewhere}' /root",
+                       f"chroot \"$1\" sh '/root/{elsewhere.name}/fresh.sh' '/root/{elsewhere.name}'")
+    assert "== fresh: all of it" in said
 
 
 def test_the_services_run_under_systemd(debs: dict[str, Path], elsewhere: Path) -> None:
