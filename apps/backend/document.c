@@ -84,12 +84,14 @@ void document_delete(struct request *request) {
 
 /* --- read again ------------------------------------------------------------------------------------ */
 
-/* One that waits is left to wait: pressing twice is one run. One that is being read starts anew; the
- * attempt fences off what the old run still writes. Old chunks stay until new ones replace them. */
+/* One that waits is left to wait: pressing twice is one run. One that is being read starts anew, and so does
+ * one that waits only for its next try after a failure; the attempt fences off what the old run still
+ * writes. Old chunks stay until new ones replace them. */
 static const char again_sql[] =
     "UPDATE documents SET extraction_status = 'pending', attempt = attempt + 1, page_count = NULL,"
     " pages_failed = 0, error = NULL, error_class = NULL, error_code = NULL, updated_at = now()"
-    " WHERE id = $1 AND extraction_status <> 'pending' RETURNING case_id";
+    " WHERE id = $1 AND (extraction_status <> 'pending' OR error_class = 'retryable')"
+    " RETURNING case_id";
 static const char drop_pages_sql[] = "DELETE FROM document_pages WHERE document_id = $1";
 
 static void again_show(struct request *request, const shared_event *event) {

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+import redis
 
 from dev.process import Process
 from stack import LabStack, wait_until
@@ -33,6 +34,11 @@ def document_make(client: httpx.Client, content: bytes = b"Some text.", case_id:
     answer = client.post(path, files={"file": (name, content, "text/plain")}, data=fields)
     assert answer.status_code == 201, answer.text
     return answer.json()
+
+
+def wait_sent(pg: psycopg.Connection, document: str) -> None:
+    wait_until(lambda: not pg.execute("SELECT 1 FROM task_outbox WHERE key = %s", [document]).fetchone(), 20,
+               "the document's task is sent")
 
 
 def fields_of(answer: httpx.Response) -> list[str]:
@@ -229,6 +235,20 @@ def test_document_is_read_again(client: httpx.Client, pg: psycopg.Connection) ->
     assert len(client.get(f"/documents/{document}/chunks").json()["items"]) == 1  # found until new ones replace them
 
 
+def test_document_that_waits_for_its_next_try_is_read_at_once(client: httpx.Client, pg: psycopg.Connection,
+                                                              redis_client: redis.Redis) -> None:
+    document = document_make(client)["id"]
+    wait_sent(pg, document)
+    pg.execute("UPDATE documents SET error = 'Our side failed.', error_class = 'retryable', error_code = 'internal',"
+               " attempt = 1 WHERE id = %s", [document])
+    before = redis_client.llen("celery")
+    body = client.post(f"/documents/{document}/extract").json()
+    assert (body["extraction_status"], body["attempt"], body["error"]) == ("pending", 2, None)
+    wait_sent(pg, document)
+    assert redis_client.llen("celery") == before + 1
+    assert client.post(f"/documents/{document}/extract").json()["attempt"] == 2  # pressed twice: that one waits
+
+
 def test_extraction_is_queued_for_each_document(stack: LabStack, client: httpx.Client, redis_client: object) -> None:
     before = redis_client.llen("celery")
     document = document_make(client)["id"]
@@ -411,8 +431,7 @@ def test_redis_away_loses_no_upload(stack: LabStack, client: httpx.Client, pg: p
     stack.kill("redis")
     document = document_make(client)["id"]
     stack.start_again("redis")
-    wait_until(lambda: not pg.execute("SELECT 1 FROM task_outbox WHERE key = %s", [document]).fetchone(), 20,
-               "the task was sent")
+    wait_sent(pg, document)
 
 
 def test_it_waits_for_servers_at_start(stack: LabStack, backend: Process) -> None:
