@@ -100,7 +100,8 @@ SHARED_API shared_status shared_session_query(shared_session *session, const sha
  *  STREAM_ROWS_MAX), with shared_event_more() == 1, then DONE with the number of all rows. The server reads on
  *  only when fewer than two of them wait to be taken, so a slow reader costs no memory. The query must be a
  *  SELECT, VALUES or WITH that changes nothing, or one of a model; it sees the rows as they were when it
- *  began. tag must not be 0.
+ *  began. tag must not be 0. Events are taken in their order, so a reader that must let one stream wait while
+ *  others go on gives it a client of its own.
  *
  *  With no transaction open and nothing pending, a stream has a connection and a transaction of its own (read
  *  only if the query is said to be), and the session may go on with other requests between two events.
