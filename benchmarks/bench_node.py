@@ -30,6 +30,7 @@ BARS = (
     ("1000 chunks to objects: postgres.js", 0.0, "ms"),
     ("publish: ioredis, the same commands", 1.5, "1/s"),
     ("publish: ioredis, PUBLISH alone", 1.5, "1/s"),
+    ("publish, page after page: ioredis", 1.5, "1/s"),
     ("publish, CPU of Node: ioredis, PUBLISH alone", 1.5, "us"),
 )
 WATCHERS, LARGE, LARGE_S = "Redis connections", ("the loop is held up", "longest call"), 0.010

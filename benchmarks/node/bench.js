@@ -14,6 +14,8 @@ const IN_FLIGHT = 100;
 const ROWS = 1000;
 const BULK = 5000;
 const MESSAGES = 3000;
+const PAGES = 50000;
+const BUSY = 4; // documents of a worker at a time
 const WATCHERS = 1000;
 const ROUNDS = 5;
 const ROUNDS_SHORT = 100; // where a run takes milliseconds
@@ -196,6 +198,21 @@ for (let round = 0; round < ROUNDS; round++) {
   cpus[1] = Math.min(cpus[1], await cpu(publishPeer));
 }
 say('publish, CPU of Node: ioredis, PUBLISH alone', cpus[0] / MESSAGES, cpus[1] / MESSAGES);
+
+// As a worker tells it: page after page of a few documents, of which ours sends 20 a second each.
+const pages = (publish) => async () => {
+  const told = [];
+  for (let n = 0; n < PAGES; n++) {
+    told.push(publish(`doc-worker-${n % BUSY}`));
+    if (n % IN_FLIGHT === 0) await setImmediate();
+  }
+  await Promise.all(told);
+};
+[ours, peer] = await inTurn([
+  pages((id) => client.progress.publish(id, 45, 'extracting', `${message} ${id}`)),
+  pages((id) => redis.publish(`progress:${id}`, textOf(id))),
+]);
+say('publish, page after page: ioredis, PUBLISH alone', ours / PAGES, peer / PAGES);
 
 const connections = async () => (await redis.client('LIST')).trim().split('\n').length;
 await client.ping();
