@@ -31,7 +31,8 @@ enum {
 enum { SHARED_WAIT = 0, SHARED_NOWAIT = 1, SHARED_SKIP_LOCKED = 2 };
 
 /** With a model: sql is the condition after WHERE ("" or NULL: all rows). With model 0: a whole
- *  statement. Placeholders $1, $2, ... Added in 0.1.0. */
+ *  statement. Placeholders $1, $2, ... SHARED_EINVALID: one that begins or ends a transaction or savepoint,
+ *  which the session's own functions do. Added in 0.1.0. */
 SHARED_API shared_status shared_query_new(int32_t model, const char *sql, shared_query **out);
 /** Value of $position (from 1, at most 65535). Without a bind a placeholder is NULL. A text, number, UUID
  *  or JSON is of the type that its place in the statement asks for; where nothing asks (SELECT $1) it is

@@ -38,8 +38,9 @@ enum { SHARED_READ_ONLY = 1, SHARED_DEFERRABLE = 2 };
 /** Added in 0.1.0. */
 SHARED_API shared_status shared_session_new(shared_client *client, shared_session **out);
 /** From now on the session keeps its connection between transactions, until it is freed: what is set or made there
- *  for a session of PostgreSQL's stays (SET, temporary tables, advisory locks). It counts for POOL_SIZE all that
- *  time. One that broke, or was cancelled in the middle of a statement, is replaced. What was set is not undone
+ *  for a session of PostgreSQL's stays (SET, temporary tables, advisory locks), and its reads see that too: they
+ *  go by themselves on that connection, and a stream or COPY to the user opens a transaction there, which is
+ *  then to be ended. It counts for POOL_SIZE all that time. One that broke, or was cancelled in the middle of a statement, is replaced. What was set is not undone
  *  when the connection goes back to the pool: RESET or DISCARD it. Added in 0.1.0. */
 SHARED_API shared_status shared_session_pin(shared_session *session);
 /** ROWS: the row of that key, or count 0. Added in 0.1.0. */
@@ -61,7 +62,9 @@ SHARED_API shared_status shared_session_refresh(shared_session *session, shared_
 SHARED_API shared_status shared_session_add(shared_session *session, shared_record *record);
 /** As add, for many rows of one model: they go as one bulk statement. Added in 0.1.0. */
 SHARED_API shared_status shared_session_copy(shared_session *session, shared_record *record);
-/** The fields set since the record was read are written at the next flush. Added in 0.1.0. */
+/** The fields set since the record was read, or flushed, are written at the next flush. What is set while a flush
+ *  or commit is under way is not in it and stays set. The key says which row: SHARED_EINVALID when another
+ *  one was set in a record that was read. Added in 0.1.0. */
 SHARED_API shared_status shared_session_update(shared_session *session, shared_record *record);
 /** The row is deleted at the next flush. Added in 0.1.0. */
 SHARED_API shared_status shared_session_delete(shared_session *session, shared_record *record);

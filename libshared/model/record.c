@@ -30,7 +30,8 @@ struct shared_record {
     _Atomic int32_t references;
     uint32_t owned;            /* bit of a field: its value is in values, or null */
     uint32_t nulls;            /* of an owned one: null */
-    uint32_t changed;          /* set since it was read or stored */
+    uint32_t changed;          /* set since it was read or sent */
+    uint32_t sent;             /* changed before that, and neither stored nor undone by now */
     const struct model *model; /* NULL: a row of raw SQL */
     struct rows *rows;         /* NULL: everything is owned */
     int64_t row;
@@ -128,16 +129,18 @@ struct decoded **record_decoded(shared_record *record) {
     return &record->decoded;
 }
 
-bool record_is_read(const shared_record *record) {
-    return record->rows != NULL;
-}
-
 bool record_is_changed(const shared_record *record, int32_t index) {
     return record->changed & bit(index);
 }
 
-void record_set_clean(shared_record *record) {
+void record_send(shared_record *record) {
+    record->sent |= record->changed;
     record->changed = 0;
+}
+
+void record_undo_send(shared_record *record) {
+    record->changed |= record->sent;
+    record->sent = 0;
 }
 
 int32_t shared_record_model(const shared_record *record) {
@@ -294,14 +297,24 @@ void record_take_changed(shared_record *record, shared_record *source) {
     record->json.size = 0;
 }
 
-void record_take_row(shared_record *record, struct rows *rows, int64_t row) {
-    for (int32_t i = 0; i < record->model->count; i++) value_forget(record, i);
+void record_end_send(shared_record *record, struct rows *rows, int64_t row) {
+    record->sent = 0;
+    if (!rows) return;
+    for (int32_t i = 0; i < record->model->count; i++)
+        if (!record_is_changed(record, i)) value_forget(record, i);
     struct rows *before = record->rows;
     record->rows = rows_ref(rows);
     record->row = row;
-    record->owned = record->nulls = record->changed = 0;
+    record->owned = record->changed;
+    record->nulls &= record->changed;
     record->json.size = 0;
     rows_unref(before); /* last: it may be the same answer */
+}
+
+void record_take_row(shared_record *record, struct rows *rows, int64_t row) {
+    for (int32_t i = 0; i < record->model->count; i++) value_forget(record, i);
+    record->owned = record->nulls = record->changed = 0;
+    record_end_send(record, rows, row);
 }
 
 /* The field to be set; NULL after fail(). */
@@ -437,7 +450,21 @@ shared_status shared_record_check(const shared_record *record) {
     return record_check(record);
 }
 
+/* It was read, and what was set as its key is another one. */
+static bool is_other_key(const shared_record *record, int32_t index) {
+    if (!record->model->fields[index].key || !record->rows || !record_is_changed(record, index))
+        return false;
+    size_t size = 0, read_size = 0;
+    const char *text = record_value(record, index, &size);
+    const char *read = record->rows->methods->value(record->rows, record->row, index, &read_size);
+    return !text || !read || size != read_size || memcmp(text, read, size) != 0;
+}
+
 shared_status record_check_changed(const shared_record *record) {
+    for (int32_t i = 0; i < record->model->count; i++)
+        if (is_other_key(record, i))
+            return fail(SHARED_EINVALID, "%s: %s is a key and cannot be changed",
+                        record->model->name, record->model->fields[i].name);
     failures_start();
     for (int32_t i = 0; i < record->model->count; i++)
         if (record_is_changed(record, i)) check_field(record, i, false);

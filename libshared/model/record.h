@@ -50,17 +50,19 @@ const struct rows *record_rows(const shared_record *record); /* NULL: of no answ
 struct decoded;
 struct decoded **record_decoded(shared_record *record);
 bool record_is_changed(const shared_record *record, int32_t index);
-/* The rules for the changed fields alone: SHARED_ESCHEMA names each that fails. */
+/* The rules for the changed fields alone: SHARED_ESCHEMA names each that fails; SHARED_EINVALID: the key of a
+ * row that was read is not what it was. */
 shared_status record_check_changed(const shared_record *record);
-/* It was read from the database, and not made here. */
-bool record_is_read(const shared_record *record);
 /* Moves what was set in source, of the same model, over to record. */
 void record_take_changed(shared_record *record, shared_record *source);
-/* Becomes a record that reads row number row of its own model, as it was stored: what was set before is
- * forgotten. Refs rows. */
+/* Becomes a record that reads row number row of its own model: what was set before is forgotten. Refs rows. */
 void record_take_row(shared_record *record, struct rows *rows, int64_t row);
-/* After it was stored: nothing counts as changed. */
-void record_set_clean(shared_record *record);
+/* What is set is on its way to the database and counts as changed no more, until it is undone. */
+void record_send(shared_record *record);
+void record_undo_send(shared_record *record);
+/* It is stored, and the record reads row number row, or is left as it is (rows NULL). What was set after it
+ * was sent stays, and stays changed. */
+void record_end_send(shared_record *record, struct rows *rows, int64_t row);
 const struct model *record_model(const shared_record *record);
 
 #endif

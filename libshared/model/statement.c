@@ -110,23 +110,18 @@ static shared_status where_add(struct statement *statement, const shared_record 
 /* "updated_at" tells of every change, unless the caller set it. */
 static const char *const touched_name = "updated_at";
 
-static shared_status set_add(struct statement *statement, const shared_record *record,
-                             bool *complete) {
+static void set_add(struct statement *statement, const shared_record *record, bool *complete) {
     const struct model *model = record_model(record);
     for (int32_t i = 0; i < model->count; i++) {
         const struct field *field = &model->fields[i];
         if (!record_is_changed(record, i)) continue;
-        if (field->key && record_is_read(record))
-            return fail(SHARED_EINVALID, "%s: %s is a key and cannot be changed", model->name,
-                        field->name);
-        if (field->key) continue; /* of a record made by hand: says which row */
+        if (field->key) continue; /* says which row */
         int32_t place = value_add(statement, record, i, complete);
         buffer_format(&statement->sql, "%s%s = $%d", place > 1 ? ", " : "", field->name, place);
     }
     int32_t touched = model_field_find(model, touched_name);
     if (statement->parameters.count && touched >= 0 && !record_is_changed(record, touched))
         buffer_format(&statement->sql, ", %s = now()", touched_name);
-    return SHARED_OK;
 }
 
 shared_status statement_update(struct statement *statement, const shared_record *record) {
@@ -136,8 +131,7 @@ shared_status statement_update(struct statement *statement, const shared_record 
     if (status < 0) return status;
     bool complete = true;
     buffer_format(&statement->sql, "UPDATE %s SET ", model->table);
-    status = set_add(statement, record, &complete);
-    if (status < 0) return status;
+    set_add(statement, record, &complete);
     if (!statement->parameters.count && complete) {
         buffer_clear(&statement->sql); /* nothing to do, and nothing to send */
         return SHARED_OK;

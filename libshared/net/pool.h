@@ -38,5 +38,7 @@ void pool_forget(struct pool *pool, struct claim *claim); /* stop waiting */
 /* Gives a connection back, also with operations under way: it is used again once they have finished, and
  * a transaction was rolled back; a broken one is thrown away. */
 void pool_release(struct pool *pool, struct postgres *postgres);
+/* Throws it away, since what was set on it is not for others; no operation may be under way. */
+void pool_discard(struct pool *pool, struct postgres *postgres);
 
 #endif

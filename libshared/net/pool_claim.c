@@ -161,6 +161,14 @@ void pool_release(struct pool *pool, struct postgres *postgres) {
     slot_reset(slot);
 }
 
+void pool_discard(struct pool *pool, struct postgres *postgres) {
+    (void)pool;
+    struct slot *slot = postgres_owner(postgres);
+    if (slot->state == SLOT_GONE) return;
+    SHARED_CHECK(slot->state == SLOT_GIVEN);
+    slot_drop(slot);
+}
+
 /* --- idle ones ------------------------------------------------------------------------------------ */
 
 static bool is_unused(const struct slot *slot, int64_t now_ms) {

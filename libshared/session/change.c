@@ -16,7 +16,10 @@ enum { ROWS_MAX = 256, BYTES_MAX = 512 * 1024 };
 
 void change_free(struct change *change) {
     if (!change) return;
-    for (int32_t i = 0; i < change->count; i++) shared_record_unref(change->records[i]);
+    for (int32_t i = 0; i < change->count; i++) {
+        if (change->is_sent && change->records[i]) record_undo_send(change->records[i]);
+        shared_record_unref(change->records[i]);
+    }
     if (change->records != &change->single) free(change->records);
     free(change);
 }
@@ -280,17 +283,20 @@ static int64_t row_find(const struct rows *rows, int32_t expected, const shared_
     return -1;
 }
 
+void change_send(struct change *change) {
+    for (int32_t i = 0; i < change->count; i++) record_send(change->records[i]);
+    change->is_sent = true;
+}
+
 void change_apply(struct change *change, struct rows *rows) {
     bool has_rows = rows && rows->methods->count(rows) == change->count;
     bool shows_row = has_rows && change->kind != CHANGE_DELETE;
     for (int32_t i = 0; i < change->count; i++) {
         if (!change->records[i]) continue;
         int64_t row = shows_row ? row_find(rows, i, change->records[i]) : -1;
-        if (row >= 0)
-            record_take_row(change->records[i], rows, row);
-        else
-            record_set_clean(change->records[i]);
+        record_end_send(change->records[i], row >= 0 ? rows : NULL, row);
     }
+    change->is_sent = false;
 }
 
 void change_forget(struct change *change, const shared_record *record) {

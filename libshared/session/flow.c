@@ -196,6 +196,7 @@ static shared_status start_inside(struct flow *flow) {
     flow->work_count++;
     shared_status status = session_submit(session, work, 0);
     if (status < 0) return status;
+    request_set_deadline(work->request, 0); /* the flow has one of its own */
     flow->host = session;
     flow->unit = session->last;
     flow->unit->flow_count++;
@@ -207,7 +208,7 @@ static shared_status start_inside(struct flow *flow) {
 
 static shared_status start(struct flow *flow) {
     shared_session *session = flow->session;
-    if (session_needs_transaction(session)) return start_inside(flow);
+    if (session_needs_transaction(session) || session->is_pinned) return start_inside(flow);
     if (session->last) return start_behind(flow);
     start_alone(flow);
     return SHARED_OK;

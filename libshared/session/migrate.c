@@ -4,7 +4,6 @@
  * undoes one.
  */
 #include "session/migrate.h"
-#include "base/text.h"
 
 #include <shared/migrate.h>
 #include <stdio.h>
@@ -20,7 +19,17 @@ enum {
 };
 
 /* The steps of one round; the round of the migration behind the last one only finds nothing to do. */
-enum step { STEP_BEGIN, STEP_LOCK, STEP_TABLE, STEP_READ, STEP_SCRIPT, STEP_WRITE, STEP_COMMIT };
+enum step {
+    STEP_BEGIN,
+    STEP_LOCK,
+    STEP_TABLE,
+    STEP_READ,
+    STEP_MARK,
+    STEP_SCRIPT,
+    STEP_CHECK,
+    STEP_WRITE,
+    STEP_COMMIT
+};
 
 static const char create_sql[] =
     "CREATE TABLE IF NOT EXISTS alembic_version (version_num"
@@ -32,6 +41,8 @@ static const char *const step_sql[] = {
     [STEP_LOCK] = "SELECT pg_advisory_xact_lock(7810781522964014444)",
     [STEP_TABLE] = create_sql,
     [STEP_READ] = "SELECT coalesce(max(version_num), '') FROM alembic_version",
+    [STEP_MARK] = "SET LOCAL lex_intel.migration = 'open'", /* gone with the transaction */
+    [STEP_CHECK] = "SELECT current_setting('lex_intel.migration', true)",
     [STEP_WRITE] =
         "WITH gone AS (DELETE FROM alembic_version) INSERT INTO alembic_version VALUES ($1)",
     [STEP_COMMIT] = "COMMIT",
@@ -56,8 +67,17 @@ struct upgrade {
 
 static void run_step(struct upgrade *upgrade, enum step step);
 
+/* A script may SET what it likes, for longer than its transaction. */
+static void let_go_connection(struct upgrade *upgrade) {
+    struct postgres *postgres = upgrade->postgres;
+    if (postgres && (upgrade->applied || upgrade->step >= STEP_SCRIPT))
+        pool_discard(upgrade->pool, postgres);
+    else if (postgres)
+        pool_release(upgrade->pool, postgres);
+}
+
 static void upgrade_free(struct upgrade *upgrade) {
-    if (upgrade->postgres) pool_release(upgrade->pool, upgrade->postgres);
+    let_go_connection(upgrade);
     migrations_finish(&upgrade->migrations);
     parameters_finish(&upgrade->parameters);
     free(upgrade->target);
@@ -111,12 +131,21 @@ static bool choose(struct upgrade *upgrade, const char *version) {
     return status >= 0;
 }
 
-/* A failed script is named: PostgreSQL's message alone does not say which file. */
+/* A failed script is named: PostgreSQL's message alone does not say which file. Of a COMMIT without an answer
+ * nobody knows. */
 static void end_failed(struct upgrade *upgrade, const struct shared_error *error) {
     struct shared_error named = *error;
-    if (upgrade->step == STEP_SCRIPT)
-        snprintf(named.message, sizeof named.message, "migration %.4s: %.400s",
-                 upgrade->migrations.items[upgrade->position].number, error->message);
+    bool is_lost = upgrade->step == STEP_COMMIT && upgrade->script && upgrade->operation.sent &&
+                   !postgres_is_ready(upgrade->postgres);
+    if (is_lost)
+        error_set(&named, SHARED_POSTGRES, SHARED_EUNKNOWN, "the answer to its COMMIT was lost: %s",
+                  error->message);
+    if (upgrade->script && upgrade->step > STEP_MARK) {
+        char message[sizeof named.message];
+        snprintf(message, sizeof message, "migration %.4s: %.400s",
+                 upgrade->migrations.items[upgrade->position].number, named.message);
+        memcpy(named.message, message, sizeof message);
+    }
     end(upgrade, &named);
 }
 
@@ -137,15 +166,14 @@ static void on_result(struct operation *operation, struct rows *rows, int64_t to
         end_failed(upgrade, error);
         return;
     }
-    if (upgrade->step == STEP_SCRIPT && postgres_transaction(upgrade->postgres) != 'T') {
+    size_t size;
+    const char *text = rows ? rows->methods->value(rows, 0, 0, &size) : NULL;
+    bool has_ended = upgrade->step == STEP_SCRIPT && postgres_transaction(upgrade->postgres) != 'T';
+    if (has_ended || (upgrade->step == STEP_CHECK && (!text || strcmp(text, "open") != 0))) {
         end_unfit(upgrade);
         return;
     }
-    if (upgrade->step == STEP_READ) {
-        size_t size;
-        const char *version = rows ? rows->methods->value(rows, 0, 0, &size) : "";
-        if (!choose(upgrade, version ? version : "")) return;
-    }
+    if (upgrade->step == STEP_READ && !choose(upgrade, text ? text : "")) return;
     if (upgrade->step != STEP_COMMIT) {
         bool done = upgrade->step == STEP_READ && !upgrade->script;
         run_step(upgrade, done ? STEP_COMMIT : upgrade->step + 1);

@@ -40,6 +40,11 @@ static shared_status check_text(const struct model *model, const char *sql) {
         return fail(SHARED_EINVALID, "sql: a query without a model needs a statement");
     shared_status status = check_bytes(sql, size);
     if (status < 0) return status;
+    const char *call = model ? NULL : query_transaction_call(sql);
+    if (call)
+        return fail(SHARED_EINVALID,
+                    "sql: \"%.40s\" begins or ends a transaction: that is for shared_session_%s",
+                    sql, call);
     int32_t placeholders = sql ? query_placeholders(sql) : 0;
     int32_t placeholders_max = model ? PARAMETERS_MAX - 1 : PARAMETERS_MAX; /* one is for LIMIT */
     if (placeholders > placeholders_max)

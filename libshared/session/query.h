@@ -40,6 +40,8 @@ void query_after_build(const shared_query *query, struct buffer *sql);
 
 /* query_text.c: highest $n of a text, outside of quotes and comments. */
 int32_t query_placeholders(const char *sql);
+/* "commit" of shared_session_commit, when the text would do that behind the session's back; NULL: it would not. */
+const char *query_transaction_call(const char *sql);
 /* 'i': it is COPY ... FROM STDIN, 'o': COPY ... TO STDOUT, 0: neither. */
 char query_copy_way(const char *sql);
 /* query.c: SHARED_EINVALID unless it is a COPY that way. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * query_text.c - which placeholders a text of SQL has, so that each gets a value, and which way its COPY
- * goes. Knows quotes, brackets and comments, and nothing else of SQL.
+ * query_text.c - which placeholders a text of SQL has, so that each gets a value, which way its COPY goes, and
+ * whether it would end or begin a transaction. Knows quotes, brackets and comments, and nothing else of SQL.
  */
 #include <ctype.h>
 #include <stdbool.h>
@@ -85,11 +85,44 @@ int32_t query_placeholders(const char *sql) {
     return highest;
 }
 
-/* --- COPY ----------------------------------------------------------------------------------------- */
-
 static bool is(const char *word, size_t size, const char *keyword) {
     return size == strlen(keyword) && !strncasecmp(word, keyword, size);
 }
+
+/* --- transactions --------------------------------------------------------------------------------- */
+
+/* The next word, behind comments and semicolons; size 0: something else comes. */
+static const char *find_word(const char *start, const char *sql, size_t *size) {
+    for (const char *behind; *sql; sql = behind) {
+        bool is_space = isspace((unsigned char)*sql) || *sql == ';';
+        bool is_comment = (*sql == '-' || *sql == '/') && skip_aside(start, sql);
+        if (!is_space && !is_comment) break;
+        behind = is_space ? sql + 1 : skip_aside(start, sql);
+    }
+    for (*size = 0; is_word(sql[*size]);) ++*size;
+    return sql;
+}
+
+const char *query_transaction_call(const char *sql) {
+    static const struct {
+        const char *verb, *call;
+    } verbs[] = {
+        {"ABORT", "rollback"},    {"BEGIN", "begin"},         {"COMMIT", "commit"},
+        {"END", "commit"},        {"PREPARE", "commit"},      {"RELEASE", "release"},
+        {"ROLLBACK", "rollback"}, {"SAVEPOINT", "savepoint"}, {"START", "begin"},
+    };
+    size_t size, next_size;
+    const char *word = find_word(sql, sql, &size);
+    const char *next = find_word(sql, word + size, &next_size);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        if (!is(word, size, verbs[i].verb)) continue;
+        if (is(word, size, "PREPARE")) return is(next, next_size, "TRANSACTION") ? "commit" : NULL;
+        return is(next, next_size, "PREPARED") ? NULL : verbs[i].call; /* another transaction's */
+    }
+    return NULL;
+}
+
+/* --- COPY ----------------------------------------------------------------------------------------- */
 
 enum expected { EXPECT_COPY, EXPECT_WAY, EXPECT_END, EXPECT_NOTHING };
 

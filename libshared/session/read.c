@@ -10,10 +10,14 @@
 
 enum { KEY_SIZE_MAX = 4096, IDS_MAX = 10000 };
 
-/* Changes that wait are written first: that needs a transaction. */
-static struct work *read_new(const shared_session *session, bool may_be_alone) {
-    bool alone = may_be_alone && !session_needs_transaction(session);
-    return work_new(session->sessions, alone ? WORK_READ : WORK_QUERY);
+/* Changes that wait are written first: that needs a transaction. A pinned session's read goes by itself too,
+ * but on that session's connection. */
+static struct work *read_new(const shared_session *session, bool only_reads) {
+    bool alone = only_reads && !session_needs_transaction(session);
+    struct work *work =
+        work_new(session->sessions, alone && !session->is_pinned ? WORK_READ : WORK_QUERY);
+    if (work) work->only_reads = only_reads;
+    return work;
 }
 
 /* Takes the work over. */
@@ -21,6 +25,8 @@ static shared_status submit(shared_session *session, struct work *work, uint64_t
     work->operation.parameters = &work->statement.parameters;
     work->operation.prepare = true;
     if (work->kind == WORK_READ) return session_submit_read(session, work, tag);
+    if (work->only_reads && !session_needs_transaction(session))
+        return session_submit_alone(session, work, tag);
     return session_submit(session, work, tag);
 }
 

@@ -173,10 +173,18 @@ bool session_needs_transaction(const shared_session *session) {
     return unit_open(session) || session_has_changes(session);
 }
 
+bool session_is_paced(const shared_session *session) {
+    bool paced = copy_is_open(session);
+    for (const struct flow *flow = session->flows; flow && !paced; flow = flow->next)
+        paced = flow_is_inside(flow) && flow->unit;
+    return paced;
+}
+
 /* A read by itself: at once, or behind the transactions that were asked for before it. */
 shared_status session_submit_read(shared_session *session, struct work *work, uint64_t tag) {
     struct unit *unit = session->last;
     if (unit && !unit->is_reads) unit = unit_new(session);
+    work->is_paced = session_is_paced(session);
     bool complete = (unit || !session->last) && work_request(work, tag);
     if (!complete) {
         work_free(work);
@@ -193,6 +201,7 @@ shared_status session_submit_read(shared_session *session, struct work *work, ui
 
 shared_status session_submit_alone(shared_session *session, struct work *work, uint64_t tag) {
     struct unit *unit = unit_new(session);
+    work->is_paced = session_is_paced(session);
     if (!unit || !work_request(work, tag)) {
         if (unit) unit_free(unit);
         work_free(work);
@@ -242,10 +251,12 @@ static void take_in(shared_session *session, struct unit *unit, struct work_list
     while (changes->first) {
         struct work *change = changes->first;
         changes->first = change->next;
-        if (is_nothing(change))
+        if (is_nothing(change)) {
             work_free(change);
-        else
-            unit_add(unit, change);
+            continue;
+        }
+        if (change->change) change_send(change->change);
+        unit_add(unit, change);
     }
     if (manner->drops) changes_drop(session);
     if (manner->drops) copy_drop(session, "rolled back");
@@ -272,6 +283,7 @@ shared_status session_submit(shared_session *session, struct work *work, uint64_
     bool is_new = status >= 0 && !unit;
     if (is_new) unit = unit_new(session);
     struct work *asked = find_asked(work, &changes);
+    asked->is_paced = session_is_paced(session);
     if (status < 0 || !unit || !(manner->is_silent || work_request(asked, tag))) {
         status = shared_error_code(shared_error_last());
         work_list_free(&changes);

@@ -23,6 +23,7 @@ struct change {
     shared_record **records;
     shared_record *single; /* records points here while there is one */
     size_t bytes;          /* of new ones, about */
+    bool is_sent;          /* and neither stored nor undone */
 };
 
 enum work_kind {
@@ -56,7 +57,10 @@ struct work {
     void (*freed)(struct work *work); /* NULL: no need */
     void *owner;                      /* for the two */
     enum work_kind kind;
-    bool given;    /* to the connection */
+    bool given; /* to the connection */
+    bool
+        is_paced; /* asked for behind what goes at the user's pace: its deadline starts when it is given */
+    bool only_reads;
     int32_t model; /* of the rows */
     struct statement statement;
     struct change *change; /* owned once its unit has it */
@@ -82,11 +86,12 @@ struct unit {
     struct unit *next;
     shared_session *session;
     bool is_reads;
-    bool is_explicit; /* begun by the user, or more than changes are in it */
-    bool begun;       /* its first statement was given to the connection */
-    bool is_batch;    /* given as one batch without BEGIN and COMMIT */
-    bool is_alone;    /* one statement that needs neither */
-    bool is_closed;   /* its commit or rollback was asked for */
+    bool is_explicit;           /* begun by the user, or more than changes are in it */
+    bool begun;                 /* its first statement was given to the connection */
+    bool is_batch;              /* given as one batch without BEGIN and COMMIT */
+    bool is_alone;              /* one statement that needs neither */
+    const struct copy *copying; /* the connection does nothing else until that is answered */
+    bool is_closed;             /* its commit or rollback was asked for */
     int32_t isolation, flags;
     int64_t serial;              /* of the newest work */
     struct savepoint *savepoint; /* innermost one, as asked for by now */
@@ -106,7 +111,7 @@ struct unit {
     bool lost;                         /* the connection broke under its last statement */
     int64_t touched;
     int64_t flushed;   /* rows touched since anything else but a change was answered */
-    struct work *done; /* changes that were answered, until the commit */
+    struct work *done; /* changes that were answered, until the commit, the newest first */
     struct outbox_row *outbox;
 };
 
@@ -155,9 +160,11 @@ void session_detach(shared_session *session); /* ends all that it has */
 bool session_has_changes(const shared_session *session);
 /* A transaction is open, or must be before anything is read. */
 bool session_needs_transaction(const shared_session *session);
+/* What is asked for now waits until the user has written, or taken, all of a COPY or stream. */
+bool session_is_paced(const shared_session *session);
 /* They take the work over. By itself; SHARED_EBUSY, ENOMEM. */
 shared_status session_submit_read(shared_session *session, struct work *work, uint64_t tag);
-/* A transaction by itself, without BEGIN; none may be open. */
+/* A transaction by itself, without BEGIN, on a connection of its own or the pinned one; none may be open. */
 shared_status session_submit_alone(shared_session *session, struct work *work, uint64_t tag);
 /* In the open transaction, or in a new one, behind the changes that wait. Also what change_build says. */
 shared_status session_submit(shared_session *session, struct work *work, uint64_t tag);
@@ -183,8 +190,11 @@ shared_status changes_build(shared_session *session, struct work_list *out);
 /* The works are on their way: what waited belongs to them and to the unit. */
 void changes_hand_over(shared_session *session, struct unit *unit);
 void changes_drop(shared_session *session);
+/* Its statement is on its way: what is set in its records from now on is not in it. */
+void change_send(struct change *change);
 /* After the commit: records show what is stored. */
 void change_apply(struct change *change, struct rows *rows);
+/* What was sent and not applied is undone: it counts as changed again. */
 void change_free(struct change *change);
 /* The record shows something newer than what this change stored. */
 void change_forget(struct change *change, const shared_record *record);

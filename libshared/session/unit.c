@@ -109,9 +109,22 @@ void unit_fail(struct unit *unit, const struct shared_error *error, int64_t seri
     unit->error = *error;
 }
 
-/* The rows are stored: records show them, and the relay hears of the tasks. */
+static void turn_round(struct work **list) {
+    struct work *turned = NULL;
+    while (*list) {
+        struct work *work = *list;
+        *list = work->next;
+        work->next = turned;
+        turned = work;
+    }
+    *list = turned;
+}
+
+/* The rows are stored: records show them, of one that was written twice the newest, and the relay hears of
+ * the tasks. */
 static void committed(struct unit *unit) {
     struct sessions *sessions = unit->session->sessions;
+    turn_round(&unit->done);
     for (struct work *work = unit->done; work; work = work->next)
         if (work->change) change_apply(work->change, work->rows);
     if (unit->outbox && sessions->committed) {
@@ -201,18 +214,20 @@ static void work_finish(struct operation *operation, struct rows *rows, int64_t 
     }
     if (error && work->kind == WORK_CHANGE && is_unread(error)) error = NULL;
     bool ends_batch = unit->is_batch && work->next && work->next->kind == WORK_COMMIT;
-    bool commits = work->kind == WORK_COMMIT || ends_batch || unit->is_alone;
+    bool is_alone = unit->is_alone && !work->only_reads;
+    bool commits = work->kind == WORK_COMMIT || ends_batch || is_alone;
     if (is_lost(unit, work, commits, error)) unit->lost = true;
     if (error) {
         struct shared_error named = *error;
         if (postgres_is_ready(unit->postgres) && !is_unread(error)) unit->is_refused = true;
         if (work->change) change_error(work->change, &named);
-        if (unit->lost && unit->is_alone) unknown_outcome(&named, error->message);
+        if (unit->lost && is_alone) unknown_outcome(&named, error->message);
         unit_fail(unit, &named, work->serial);
     } else if (work->kind == WORK_ROLLBACK_TO) {
         savepoint_undo(unit, work);
     }
     (void)take_head(unit);
+    if (operation->copy) unit->copying = NULL;
     answer_work(unit, work, rows, touched, error);
     if (ends_batch) /* the Sync was its commit */
         end_answer(unit, take_head(unit), !error && !unit->is_refused);
@@ -241,6 +256,13 @@ static bool is_prepared(const struct work *work) {
 static void give(struct unit *unit, struct work *work, bool last) {
     struct operation *operation = &work->operation;
     if (!operation->sql) operation->sql = work->statement.sql.data;
+    if (unit->failed && work->kind == WORK_COMMIT && work == unit->first) { /* helps: see there */
+        operation->sql = "ROLLBACK";
+        unit->is_refused = true;
+    }
+    if (operation->copy) unit->copying = operation->copy;
+    if (work->is_paced && work->request)
+        request_set_deadline(work->request, work->sessions->timeout_ms);
     operation->parameters = &work->statement.parameters;
     operation->prepare = is_prepared(work);
     operation->sync = last;
@@ -262,16 +284,19 @@ static bool begin(struct unit *unit) {
     return true;
 }
 
-/* A commit waits until what flows in its transaction has flown; flow.h. */
+/* A commit waits until what flows in its transaction has flown (flow.h), and anything for the end of a COPY; a
+ * rollback has ended one from the user itself. */
 static bool is_held(const struct unit *unit, const struct work *work) {
-    return work->kind == WORK_COMMIT && unit->flow_count;
+    if (unit->copying) return !(unit->copying->in && work->kind == WORK_ROLLBACK);
+    return work->kind == WORK_COMMIT && unit->flow_count && !unit->failed;
 }
 
 /* The Sync that goes behind it ends the batch. A rollback to a savepoint begins one: what failed before it
  * must not make the server pass over it. What runs alone comes when all else was answered. */
 static bool is_last(const struct unit *unit, const struct work *work) {
     const struct work *next = work->next;
-    if (!next || next->kind == WORK_ROLLBACK_TO || next->operation.script) return true;
+    if (!next || next->kind == WORK_ROLLBACK_TO) return true;
+    if (next->operation.script || work->operation.copy) return true;
     if (is_held(unit, next)) return true;
     return unit->is_batch && next->kind == WORK_COMMIT;
 }
@@ -302,14 +327,16 @@ static void claim_ready(struct claim *claim, struct postgres *postgres,
     session_pump(unit->session);
 }
 
-/* A pinned session's connection waits for the user's rollback, also after a failure. */
+/* A pinned session's connection waits for the user's end of the transaction, also after a failure. */
 static bool is_held_failed(const struct unit *unit) {
     return unit->session->is_pinned && unit->begun && !unit->is_alone && unit->postgres &&
            postgres_is_ready(unit->postgres);
 }
 
+/* It ends the failure, or the transaction: then a commit is a ROLLBACK for the server, and still fails. */
 static bool helps(const struct unit *unit, const struct work *work) {
-    return savepoint_helps(unit, work) || (work->kind == WORK_ROLLBACK && is_held_failed(unit));
+    bool ends = work->kind == WORK_ROLLBACK || work->kind == WORK_COMMIT;
+    return savepoint_helps(unit, work) || (ends && is_held_failed(unit));
 }
 
 /* Nothing of a failed unit is sent any more but a rollback to a savepoint, and without one its connection

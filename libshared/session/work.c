@@ -58,7 +58,7 @@ void work_free(struct work *work) {
     work->answered = NULL;
     work->freed = NULL;
     work->owner = NULL;
-    work->given = false;
+    work->given = work->is_paced = work->only_reads = false;
     work->model = 0;
     work->change = NULL;
     work->rows = NULL;
@@ -83,7 +83,8 @@ static void work_cancel(struct request *request, const struct shared_error *why)
 
 bool work_request(struct work *work, uint64_t tag) {
     struct sessions *sessions = work->sessions;
-    work->request = request_new(sessions->client, tag, sessions->timeout_ms, work_cancel, work);
+    int64_t timeout_ms = work->is_paced ? 0 : sessions->timeout_ms;
+    work->request = request_new(sessions->client, tag, timeout_ms, work_cancel, work);
     return work->request;
 }
 
@@ -157,6 +158,7 @@ void work_start_read(shared_session *session, struct work *work) {
     session->reads = work;
     work->operation.sync = work->operation.repeatable = true;
     work->operation.finish = read_finish;
+    if (work->is_paced) request_set_deadline(work->request, work->sessions->timeout_ms);
     if (before)
         pool_read_behind(session->pool, &work->operation, &before->operation);
     else

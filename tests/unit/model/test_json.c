@@ -282,7 +282,7 @@ END_TEST
 START_TEST(merge_sets_what_is_named_and_nothing_else) {
     shared_record *record;
     ck_assert_int_eq(read_case("{\"title\":\"t\",\"description\":\"d\"}", &record), SHARED_OK);
-    record_set_clean(record);
+    record_send(record);
     static const char json[] = "{\"description\":null}";
     ck_assert_int_eq(shared_record_merge_json(record, json, sizeof json - 1), SHARED_OK);
     ck_assert_str_eq(shared_record_text(record, SHARED_CASE_TITLE), "t");
@@ -297,7 +297,7 @@ END_TEST
 START_TEST(a_merge_that_fails_sets_nothing) {
     shared_record *record;
     ck_assert_int_eq(read_case("{\"title\":\"t\",\"description\":\"d\"}", &record), SHARED_OK);
-    record_set_clean(record);
+    record_send(record);
     static const char json[] = "{\"description\":\"new\",\"title\":\"\"}";
     ck_assert_int_eq(shared_record_merge_json(record, json, sizeof json - 1), SHARED_ESCHEMA);
     ck_assert_str_eq(shared_record_text(record, SHARED_CASE_DESCRIPTION), "d");

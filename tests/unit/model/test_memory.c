@@ -36,7 +36,7 @@ static void read_json(void) {
         return;
     }
     (void)scarce_accepted(shared_record_set_text(record, SHARED_CASE_TITLE, "old", 3));
-    record_set_clean(record);
+    record_send(record);
     if (!scarce_accepted(shared_record_merge_json(record, json, sizeof json - 1)))
         for (int32_t i = 0; i < 5; i++)
             scarce_expect(!record_is_changed(record, i), "half a merge");

@@ -134,6 +134,59 @@ START_TEST(a_file_that_ends_the_transaction_itself_is_refused) {
 }
 END_TEST
 
+START_TEST(a_file_that_begins_another_transaction_is_refused_too) {
+    open_empty();
+    put("0003-third.sql", "INSERT INTO steps VALUES (3); COMMIT; BEGIN; SELECT 1");
+    OK(shared_migrate_upgrade(client, folder, "head", 1));
+    const shared_error *error = lab_failure(1, SHARED_EINVALID);
+    ck_assert_ptr_nonnull(strstr(shared_error_message(error), "0003"));
+    ck_assert_str_eq(lab_ask(version_sql), "0002");
+    close_all();
+}
+END_TEST
+
+/* As in what pg_dump writes: names must be whole, also ours. */
+START_TEST(a_file_behind_which_the_version_cannot_be_written_is_named) {
+    open_empty();
+    put("0003-third.sql", "SELECT pg_catalog.set_config('search_path', '', false)");
+    OK(shared_migrate_upgrade(client, folder, "head", 1));
+    const shared_error *error = lab_failure(1, SHARED_EREMOTE);
+    ck_assert_str_eq(shared_error_sqlstate(error), "42P01");
+    ck_assert_ptr_nonnull(strstr(shared_error_message(error), "0003"));
+    close_all();
+}
+END_TEST
+
+START_TEST(what_a_file_sets_is_not_for_the_sessions_behind_it) {
+    open_empty();
+    put("0003-third.sql", "SET TimeZone = 'Asia/Tokyo'");
+    upgrade("head", 3, "{\"from\":\"\",\"to\":\"0003\"}");
+    OK(shared_session_new(client, &session));
+    lab_query("SHOW TimeZone", 1);
+    ck_assert_str_ne(shared_record_text(shared_event_record(lab_success(1), 0), 0), "Asia/Tokyo");
+    shared_session_free(session);
+    session = NULL;
+    close_all();
+}
+END_TEST
+
+/* The connection breaks under the COMMIT, whose deferred trigger ends it. */
+START_TEST(nobody_knows_of_a_commit_whose_answer_was_lost) {
+    static const char script[] =
+        "CREATE FUNCTION leave() RETURNS trigger LANGUAGE plpgsql AS"
+        " 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END';"
+        "CREATE CONSTRAINT TRIGGER last AFTER INSERT ON steps DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW EXECUTE FUNCTION leave(); INSERT INTO steps VALUES (3)";
+    open_empty();
+    put("0003-third.sql", script);
+    OK(shared_migrate_upgrade(client, folder, "head", 1));
+    const shared_error *error = lab_failure(1, SHARED_EUNKNOWN);
+    ck_assert_ptr_nonnull(strstr(shared_error_message(error), "0003"));
+    ck_assert_str_eq(lab_ask(version_sql), "0002");
+    close_all();
+}
+END_TEST
+
 START_TEST(alembic_may_have_come_first) {
     open_empty();
     test_run_aside("CREATE TABLE alembic_version (version_num varchar(32) NOT NULL,"
@@ -176,6 +229,10 @@ int main(void) {
         two_at_once_apply_each_step_once,
         a_file_that_fails_is_named_and_undone_and_what_came_before_stays,
         a_file_that_ends_the_transaction_itself_is_refused,
+        a_file_that_begins_another_transaction_is_refused_too,
+        a_file_behind_which_the_version_cannot_be_written_is_named,
+        what_a_file_sets_is_not_for_the_sessions_behind_it,
+        nobody_knows_of_a_commit_whose_answer_was_lost,
         alembic_may_have_come_first,
         a_long_migration_may_take_longer_than_a_statement_and_be_cancelled,
     };

@@ -66,6 +66,94 @@ START_TEST(it_keeps_it_through_a_failure_that_is_rolled_back) {
 }
 END_TEST
 
+START_TEST(it_keeps_it_through_a_commit_that_fails) {
+    lab_open();
+    OK(shared_session_pin(session));
+    int64_t pid = number("SELECT pg_backend_pid()");
+    (void)lab_success(ask(query_of("CREATE TEMP TABLE mine (x int)")));
+    end(shared_session_commit);
+    lab_add("doc-1");
+    (void)lab_failure(ask(query_of("SELECT 1/0")), SHARED_EREMOTE);
+    OK(shared_session_commit(session, 1));
+    ck_assert_str_eq(shared_error_sqlstate(lab_failure(1, SHARED_EREMOTE)), "22012");
+    ck_assert_str_eq(lab_ask("SELECT count(*) FROM documents"), "0");
+    ck_assert_int_eq(number("SELECT pg_backend_pid()"), pid);
+    ck_assert_int_eq(number("SELECT count(*) FROM mine"), 0);
+    (void)lab_success(ask(query_of("DROP TABLE mine")));
+    end(shared_session_commit);
+    lab_close();
+}
+END_TEST
+
+/* What was only cancelled here is not committed by it. */
+START_TEST(a_commit_of_what_was_cancelled_stores_nothing) {
+    lab_open();
+    OK(shared_session_pin(session));
+    lab_add("doc-1");
+    OK(shared_session_flush(session, 1));
+    (void)lab_success(1);
+    uint64_t slow = ask(query_of("SELECT pg_sleep(20)"));
+    OK(shared_client_cancel(client, slow));
+    OK(shared_session_commit(session, 2));
+    (void)lab_failure(slow, SHARED_ECANCELLED);
+    (void)lab_failure(2, SHARED_ECANCELLED);
+    ck_assert_str_eq(lab_ask("SELECT count(*) FROM documents"), "0");
+    lab_close();
+}
+END_TEST
+
+static const char *const tenant[] = {
+    "DROP SCHEMA IF EXISTS tenant CASCADE",
+    "CREATE SCHEMA tenant",
+    "CREATE TABLE tenant.documents (LIKE public.documents INCLUDING ALL)",
+    "INSERT INTO tenant.documents (id, file_name) VALUES ('doc-1', 'theirs')",
+};
+
+static const char *name_of_first(const shared_event *event) {
+    ck_assert_int_eq(shared_event_count(event), 1);
+    return shared_record_text(shared_event_record(event, 0), SHARED_DOCUMENT_FILE_NAME);
+}
+
+START_TEST(its_reads_go_by_its_own_connection) {
+    shared_query *query = NULL;
+    lab_open();
+    for (size_t i = 0; i < sizeof tenant / sizeof *tenant; i++) test_run_aside(tenant[i]);
+    lab_add("doc-1");
+    (void)lab_commit();
+    OK(shared_session_pin(session));
+    (void)lab_success(ask(query_of("SET search_path = tenant")));
+    end(shared_session_commit);
+    OK(shared_session_get(session, SHARED_DOCUMENT, "doc-1", 1));
+    ck_assert_str_eq(name_of_first(lab_success(1)), "theirs");
+    OK(shared_query_new(SHARED_DOCUMENT, NULL, &query));
+    ck_assert_str_eq(name_of_first(lab_success(ask(query))), "theirs");
+    OK(shared_session_begin(session, SHARED_SERIALIZABLE, 0)); /* they left no transaction open */
+    end(shared_session_rollback);
+    OK(shared_query_new(SHARED_DOCUMENT, NULL, &query));
+    OK(shared_session_stream(session, query, 10, 2));
+    shared_query_free(query);
+    const shared_event *event = NULL;
+    OK(shared_client_wait(client, 2, LAB_WAIT_MS, &event));
+    ck_assert_str_eq(name_of_first(event), "theirs");
+    ck_assert_int_eq(shared_event_count(lab_success(2)), 1);
+    end(shared_session_commit);
+    (void)lab_success(ask(query_of("RESET search_path")));
+    end(shared_session_commit);
+    test_run_aside(tenant[0]);
+    lab_close();
+}
+END_TEST
+
+START_TEST(a_read_whose_answer_was_lost_has_no_unknown_outcome) {
+    lab_open();
+    OK(shared_session_pin(session));
+    shared_query *query = query_of("SELECT pg_terminate_backend(pg_backend_pid())");
+    OK(shared_query_read_only(query));
+    (void)lab_failure(ask(query), SHARED_ECLOSED);
+    lab_close();
+}
+END_TEST
+
 START_TEST(one_that_broke_is_replaced) {
     lab_open();
     OK(shared_session_pin(session));
@@ -165,6 +253,10 @@ int main(void) {
     const TTest *const tests[] = {
         a_pinned_session_keeps_its_connection_between_transactions,
         it_keeps_it_through_a_failure_that_is_rolled_back,
+        it_keeps_it_through_a_commit_that_fails,
+        a_commit_of_what_was_cancelled_stores_nothing,
+        its_reads_go_by_its_own_connection,
+        a_read_whose_answer_was_lost_has_no_unknown_outcome,
         one_that_broke_is_replaced,
         a_statement_with_autocommit_is_stored_at_once,
         autocommit_is_refused_in_a_transaction_and_for_a_model,

@@ -184,6 +184,9 @@ START_TEST(what_cannot_be_asked_is_refused_at_once) {
     ck_assert_int_eq(shared_query_new(0, "SELECT '\xff'", &query), SHARED_EINVALID);
     ck_assert_int_eq(shared_query_new(0, "SELECT $65536", &query), SHARED_EINVALID);
     ck_assert_int_eq(shared_query_new(0, "SELECT 1", NULL), SHARED_EINVALID);
+    ck_assert_int_eq(shared_query_new(0, "commit", &query), SHARED_EINVALID);
+    ck_assert_ptr_nonnull(
+        strstr(shared_error_message(shared_error_last()), "shared_session_commit"));
     OK(shared_query_new(SHARED_DOCUMENT, "id = $1", &query));
     for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
         ck_assert_msg(shared_query_order(query, orders[i]) == SHARED_EINVALID, "order %zu", i);

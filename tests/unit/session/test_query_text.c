@@ -41,7 +41,43 @@ START_TEST(the_highest_placeholder_is_found_outside_of_quotes_and_comments) {
 }
 END_TEST
 
+START_TEST(what_begins_or_ends_a_transaction_is_known_by_its_first_word) {
+    static const struct {
+        const char *sql, *call; /* NULL: it does neither */
+    } rows[] = {
+        {"COMMIT", "commit"},
+        {"commit;", "commit"},
+        {" /* a */ -- b\n ; Begin ISOLATION LEVEL SERIALIZABLE", "begin"},
+        {"START TRANSACTION", "begin"},
+        {"end", "commit"},
+        {"ABORT", "rollback"},
+        {"ROLLBACK TO SAVEPOINT a", "rollback"},
+        {"SAVEPOINT a", "savepoint"},
+        {"RELEASE a", "release"},
+        {"PREPARE TRANSACTION 'x'", "commit"},
+        {"PREPARE p AS SELECT 1", NULL},
+        {"COMMIT PREPARED 'x'", NULL},
+        {"ROLLBACK /* of */ PREPARED 'x'", NULL},
+        {"SELECT 1 -- COMMIT", NULL},
+        {"committed", NULL},
+        {"\"COMMIT\"", NULL},
+        {"(SELECT 1)", NULL},
+        {"/* COMMIT", NULL},
+        {"-", NULL},
+        {"", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *call = query_transaction_call(rows[i].sql);
+        bool equal = call && rows[i].call ? !strcmp(call, rows[i].call) : call == rows[i].call;
+        ck_assert_msg(equal, "%s: %s", rows[i].sql, call ? call : "NULL");
+    }
+}
+END_TEST
+
 int main(void) {
-    const TTest *const tests[] = {the_highest_placeholder_is_found_outside_of_quotes_and_comments};
+    const TTest *const tests[] = {
+        the_highest_placeholder_is_found_outside_of_quotes_and_comments,
+        what_begins_or_ends_a_transaction_is_known_by_its_first_word,
+    };
     return unit_run("query_text", tests, sizeof tests / sizeof *tests);
 }

@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "lab.h"
 
-enum { SESSIONS = 12, TAGS_MAX = 100000, STEPS = 1500, FIRST_TAG = 1000 };
+enum { SESSIONS = 12, PINNED = 2, TAGS_MAX = 100000, STEPS = 1500, FIRST_TAG = 1000 };
 
 enum fate { FATE_NONE, FATE_OPEN, FATE_DONE };
 enum outcome { ROW_NEVER, ROW_MAYBE, ROW_THERE };
@@ -138,10 +138,15 @@ static void do_cancel(int i) {
     (void)shared_client_cancel(client, FIRST_TAG + (uint64_t)index);
 }
 
+static void make_session(int i) {
+    OK(shared_session_new(client, &sessions[i]));
+    if (i < PINNED) OK(shared_session_pin(sessions[i]));
+}
+
 static void do_replace(int i) {
     if (draw(8)) return;
     shared_session_free(sessions[i]);
-    OK(shared_session_new(client, &sessions[i]));
+    make_session(i);
     hand_rows(i, -1);
 }
 
@@ -219,7 +224,7 @@ START_TEST(whatever_happens_each_request_ends_once_and_is_told_truly) {
     if (!state) state = 1;
     test_run_aside("TRUNCATE documents, document_pages, document_chunks");
     client = random_client();
-    for (int i = 0; i < SESSIONS; i++) OK(shared_session_new(client, &sessions[i]));
+    for (int i = 0; i < SESSIONS; i++) make_session(i);
     int step_count = steps ? atoi(steps) : STEPS;
     for (int step = 0; step < step_count && tag_count < TAGS_MAX - 1; step++) {
         deeds[draw(sizeof deeds / sizeof *deeds)]((int)draw(SESSIONS));

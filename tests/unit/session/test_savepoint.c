@@ -239,6 +239,22 @@ START_TEST(a_failed_transaction_is_usable_again_after_a_rollback_to) {
 }
 END_TEST
 
+/* The commit is not one of a failed transaction, though it is sent while that has failed. */
+START_TEST(a_commit_asked_together_with_the_rollback_to_stores) {
+    lab_open();
+    lab_add("a");
+    OK(shared_session_savepoint(session, "s"));
+    lab_query("SELECT 1 / 0", 1);
+    (void)lab_failure(1, SHARED_EREMOTE);
+    OK(shared_session_rollback_to(session, "s", 2));
+    OK(shared_session_commit(session, 3));
+    (void)lab_success(2);
+    ck_assert_int_eq(shared_event_count(lab_success(3)), 1);
+    ck_assert_str_eq(stored(), "a");
+    lab_close();
+}
+END_TEST
+
 START_TEST(all_of_it_may_be_asked_in_one_go) {
     lab_open();
     lab_add("a");
@@ -415,6 +431,7 @@ int main(void) {
         all_tasks_go_when_none_was_made_before_the_savepoint,
         records_keep_what_was_set_when_their_change_is_undone,
         a_failed_transaction_is_usable_again_after_a_rollback_to,
+        a_commit_asked_together_with_the_rollback_to_stores,
         all_of_it_may_be_asked_in_one_go,
         a_savepoint_behind_the_failure_does_not_help,
         a_name_that_hides_behind_the_failure_does_not_help,
