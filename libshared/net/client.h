@@ -26,13 +26,18 @@ int64_t client_setting(const shared_client *client, const char *name); /* a numb
 /* --- sources: descriptors in the epoll ------------------------------------------------------- */
 struct source {
     int fd;                                                /* -1: not watched */
+    bool is_copy;                                          /* of source_add_lent */
     uint32_t events;                                       /* EPOLLIN | EPOLLOUT */
     void (*ready)(struct source *source, uint32_t events); /* may remove this or any other source */
 };
 shared_status source_add(shared_client *client, struct source *source, int fd, uint32_t events,
                          void (*ready)(struct source *source, uint32_t events));
+/* The same for a descriptor that its owner, a library, may close at any time. While a child of fork has it open
+ * too, the epoll would keep it, and source, for ever: so a copy is watched, which source_remove closes. */
+shared_status source_add_lent(shared_client *client, struct source *source, int fd, uint32_t events,
+                              void (*ready)(struct source *source, uint32_t events));
 shared_status source_change(shared_client *client, struct source *source, uint32_t events);
-void source_remove(shared_client *client, struct source *source); /* does not close fd */
+void source_remove(shared_client *client, struct source *source); /* closes nothing of others */
 
 /* --- timers: intrusive, so that starting one cannot fail --------------------------------------- */
 struct timer {

@@ -268,8 +268,8 @@ static void connect_ready(struct source *source, uint32_t events) {
  * is taken up anew at each step. */
 static bool connect_watch(struct postgres *postgres, uint32_t events) {
     source_remove(postgres->client, &postgres->source);
-    if (source_add(postgres->client, &postgres->source, PQsocket(postgres->connection), events,
-                   connect_ready) >= 0)
+    if (source_add_lent(postgres->client, &postgres->source, PQsocket(postgres->connection), events,
+                        connect_ready) >= 0)
         return true;
     attempt_failed(postgres, shared_error_message(shared_error_last()));
     return false;

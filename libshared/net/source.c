@@ -3,6 +3,8 @@
  * descriptor of others.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "net/client_private.h"
 
@@ -22,6 +24,20 @@ shared_status source_add(shared_client *client, struct source *source, int fd, u
     return status;
 }
 
+shared_status source_add_lent(shared_client *client, struct source *source, int fd, uint32_t events,
+                              void (*ready)(struct source *source, uint32_t events)) {
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) {
+        struct shared_error error;
+        error_set_errno(&error, errno, "fcntl");
+        return fail_with(&error);
+    }
+    shared_status status = source_add(client, source, copy, events, ready);
+    source->is_copy = status >= 0;
+    if (status < 0) (void)close(copy);
+    return status;
+}
+
 shared_status source_change(shared_client *client, struct source *source, uint32_t events) {
     if (source->events == events) return SHARED_OK;
     source->events = events;
@@ -32,6 +48,7 @@ void source_remove(shared_client *client, struct source *source) {
     if (source->fd < 0) return;
     /* In the child of a fork the epoll is still the parent's. */
     if (!client_is_forked(client)) (void)source_control(client, EPOLL_CTL_DEL, source);
+    if (source->is_copy) (void)close(source->fd);
     source->fd = -1;
     for (int32_t i = client->batch_index; i < client->batch_count; i++)
         if (client->batch[i].data.ptr == source) client->batch[i].data.ptr = NULL;

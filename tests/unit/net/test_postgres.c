@@ -372,6 +372,31 @@ START_TEST(a_child_of_fork_frees_it_without_a_word_to_the_server) {
 }
 END_TEST
 
+/* libpq closes its socket itself when the line ends, while the child has it open still. */
+START_TEST(a_line_cut_while_a_child_of_fork_lives_leaves_nothing_in_the_epoll) {
+    int until_parent_ends[2];
+    open_ready();
+    ck_assert_int_eq(pipe(until_parent_ends), 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        char byte;
+        (void)close(until_parent_ends[1]);
+        (void)!read(until_parent_ends[0], &byte, 1);
+        _exit(0);
+    }
+    for (int fd = 3; fd < 64; fd++) (void)shutdown(fd, SHUT_RDWR); /* the one socket among them */
+    UNTIL(client, broken);
+    postgres_free(postgres);
+    for (int turns = 0; turns < 3; turns++) ck_assert_int_ge(shared_client_dispatch(client, 0), 0);
+    struct pollfd waited = {.fd = shared_client_fd(client), .events = POLLIN};
+    ck_assert_int_eq(poll(&waited, 1, 0), 0);
+    (void)close(until_parent_ends[1]);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    shared_client_free(client);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         what_is_given_while_connecting_runs_once_it_stands,
@@ -395,6 +420,7 @@ int main(void) {
         freeing_ends_open_operations_as_cancelled,
         an_owner_may_free_it_from_an_answer,
         a_child_of_fork_frees_it_without_a_word_to_the_server,
+        a_line_cut_while_a_child_of_fork_lives_leaves_nothing_in_the_epoll,
     };
     return unit_run("postgres", tests, sizeof tests / sizeof *tests);
 }
