@@ -126,7 +126,8 @@ struct shared_event *client_event_of_document(const shared_client *client, uint6
 
 /* --- per-client state of other folders ------------------------------------------------------------ */
 enum client_slot {
-    CLIENT_RESOLVER,
+    CLIENT_RESOLVER, /* the helper threads: resolver.h */
+    CLIENT_CANCELLER,
     CLIENT_POOL,
     CLIENT_REDIS,
     CLIENT_SESSION,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * lookup.c - names to addresses by getaddrinfo, on the helper thread. Never caches: the system does.
+ * lookup.c - names to addresses by getaddrinfo, on a helper thread. Never caches: the system does.
  */
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -53,5 +53,5 @@ shared_status lookup_start(shared_client *client, struct lookup *lookup, const c
     lookup->count = 0;
     lookup->status = 0;
     lookup->job = (struct job){.work = lookup_work, .finish = lookup_done};
-    return resolver_submit(client, &lookup->job);
+    return resolver_submit(client, CLIENT_RESOLVER, &lookup->job);
 }

@@ -66,7 +66,7 @@ void postgres_copy_resume(struct operation *operation);
 
 /* Whole life of a connection belongs to pool.c. changed: called when it became ready, when it became quiet
  * after postgres_tell_quiet, or broke (then error is set, all its operations were finished, and only
- * postgres_free is allowed). Host names are looked up by the helper thread; only one that a service file
+ * postgres_free is allowed). Host names are looked up by a helper thread; only one that a service file
  * names is left to libpq. statement_max: statements to keep prepared, set to 0 when the server turns out
  * to be a pooler that hands its connections around; outlives the connection. NULL without memory. */
 struct postgres *postgres_new(shared_client *client, const char *conninfo, int32_t *statement_max,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * postgres_cancel.c - has the server stop operations that nobody waits for, one by one as their turn comes.
- * PQcancel blocks, so the helper thread calls it; until it is back the connection is not quiet, since it
- * could hit the next statement. The server ignores a cancel that comes between two statements: so it is
+ * PQcancel blocks, for ever when the server takes it and falls silent, so a helper thread calls it that does
+ * nothing else; until it is back the connection is not quiet, since it could hit the next statement. One that
+ * still waits for its turn is withdrawn when there is nothing left for it to stop. The server ignores a cancel that comes between two statements: so it is
  * asked again, with growing pauses, until the operation is over.
  */
 #include <stdlib.h>
@@ -34,6 +35,11 @@ static bool is_due(const struct postgres *postgres) {
     return postgres->state == POSTGRES_READY && head && head->sent && head->unwanted;
 }
 
+static void cancel_free(struct cancel *cancel) {
+    PQfreeCancel(cancel->request);
+    free(cancel);
+}
+
 static void cancel_finish(struct job *job) {
     struct cancel *cancel = (struct cancel *)job;
     struct postgres *postgres = cancel->postgres;
@@ -49,8 +55,15 @@ static void cancel_finish(struct job *job) {
         }
         postgres_leave(postgres);
     }
-    PQfreeCancel(cancel->request);
-    free(cancel);
+    cancel_free(cancel);
+}
+
+/* Behind others that a silent server has not let go of; else it is too late. */
+static void cancel_withdraw(struct postgres *postgres) {
+    struct cancel *cancel = postgres->cancel;
+    if (!cancel || !resolver_withdraw(postgres->client, CLIENT_CANCELLER, &cancel->job)) return;
+    cancel_free(cancel);
+    postgres->cancel = NULL;
 }
 
 void postgres_cancel_head(struct postgres *postgres) {
@@ -61,9 +74,8 @@ void postgres_cancel_head(struct postgres *postgres) {
     *cancel = (struct cancel){.job = {.work = cancel_work, .finish = cancel_finish},
                               .request = PQgetCancel(postgres->connection),
                               .postgres = postgres};
-    if (!cancel->request || resolver_submit(postgres->client, &cancel->job) < 0) {
-        PQfreeCancel(cancel->request);
-        free(cancel);
+    if (!cancel->request || resolver_submit(postgres->client, CLIENT_CANCELLER, &cancel->job) < 0) {
+        cancel_free(cancel);
         return;
     }
     postgres->cancel = cancel;
@@ -72,6 +84,7 @@ void postgres_cancel_head(struct postgres *postgres) {
 void postgres_cancel_next(struct postgres *postgres) {
     timer_stop(postgres->client, &postgres->cancel_timer);
     postgres->cancel_pause_ms = 0;
+    if (!is_due(postgres)) cancel_withdraw(postgres);
     postgres_cancel_head(postgres);
 }
 
@@ -82,6 +95,7 @@ void postgres_cancel(struct postgres *postgres) {
 
 void postgres_cancel_forget(struct postgres *postgres) {
     timer_stop(postgres->client, &postgres->cancel_timer);
+    cancel_withdraw(postgres);
     if (postgres->cancel) postgres->cancel->postgres = NULL;
     postgres->cancel = NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * postgres_connect.c - from a connection text to a connection in pipeline mode. Names are looked up by the
+ * postgres_connect.c - from a connection text to a connection in pipeline mode. Names are looked up by a
  * helper thread, since libpq would block for them; then one address after the other is tried, each with
  * its share of CONNECT_TIMEOUT_MS. With target_session_attrs libpq gets all addresses at once, because
  * it alone can choose by what a server says of itself. Never tries twice: pool.c decides when.

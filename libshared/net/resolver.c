@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * resolver.c - the helper thread of a client and its two lists of jobs. The thread owns its half
+ * resolver.c - a helper thread of a client and its two lists of jobs. The thread owns its half
  * (struct helper, counted), so that a client can go away while a name server keeps the thread waiting.
  * Never touches the client from the thread.
  */
@@ -56,6 +56,15 @@ static struct job *jobs_pop(struct jobs *jobs) {
     if (!jobs->first) jobs->last = NULL;
     job->next = NULL;
     return job;
+}
+
+static bool jobs_remove(struct jobs *jobs, struct job *job) {
+    struct job *previous = NULL, *at = jobs->first;
+    for (; at && at != job; at = at->next) previous = at;
+    if (!at) return false;
+    *(previous ? &previous->next : &jobs->first) = job->next;
+    if (jobs->last == job) jobs->last = previous;
+    return true;
 }
 
 static void job_orphan(struct job *job) {
@@ -182,7 +191,8 @@ static void resolver_stop(void *state) {
     free(resolver);
 }
 
-static shared_status resolver_start(shared_client *client, struct resolver **out) {
+static shared_status resolver_start(shared_client *client, enum client_slot slot,
+                                    struct resolver **out) {
     struct resolver *resolver = calloc(1, sizeof *resolver);
     struct helper *helper = resolver ? helper_new() : NULL;
     if (!helper) {
@@ -200,7 +210,7 @@ static shared_status resolver_start(shared_client *client, struct resolver **out
         status = fail_with(&error);
         goto failed;
     }
-    client_set_state(client, CLIENT_RESOLVER, resolver, resolver_stop);
+    client_set_state(client, slot, resolver, resolver_stop);
     *out = resolver;
     return SHARED_OK;
 
@@ -211,9 +221,9 @@ failed:
     return status;
 }
 
-shared_status resolver_submit(shared_client *client, struct job *job) {
-    struct resolver *resolver = client_state(client, CLIENT_RESOLVER);
-    shared_status status = resolver ? SHARED_OK : resolver_start(client, &resolver);
+shared_status resolver_submit(shared_client *client, enum client_slot slot, struct job *job) {
+    struct resolver *resolver = client_state(client, slot);
+    shared_status status = resolver ? SHARED_OK : resolver_start(client, slot, &resolver);
     if (!resolver || status < 0) return status;
     if (resolver->waiting >= JOBS_MAX)
         return fail(SHARED_EBUSY, "resolver: %d jobs wait, at most %d", (int)resolver->waiting,
@@ -226,4 +236,14 @@ shared_status resolver_submit(shared_client *client, struct job *job) {
     (void)pthread_cond_signal(&helper->wanted);
     (void)pthread_mutex_unlock(&helper->mutex);
     return SHARED_OK;
+}
+
+bool resolver_withdraw(shared_client *client, enum client_slot slot, struct job *job) {
+    struct resolver *resolver = client_state(client, slot);
+    if (client_is_forked(client)) return false; /* the mutex may be held for ever */
+    (void)pthread_mutex_lock(&resolver->helper->mutex);
+    bool withdrawn = jobs_remove(&resolver->helper->todo, job);
+    (void)pthread_mutex_unlock(&resolver->helper->mutex);
+    if (withdrawn) resolver->waiting--;
+    return withdrawn;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * resolver.h - the one helper thread of a client, for the two calls that block and have no other form:
- * getaddrinfo and PQcancel. Started when first needed; numeric addresses and sockets never need it.
+ * resolver.h - the two helper threads of a client, one each for the two calls that block and have no other form:
+ * getaddrinfo and PQcancel. PQcancel knows no end when a server takes it and falls silent, so no name may wait
+ * behind it. Each is started when first needed; numeric addresses and sockets need none.
  */
 #ifndef NET_RESOLVER_H
 #define NET_RESOLVER_H
@@ -12,15 +13,17 @@
 enum { RESOLVER_ADDRESSES_MAX = 8, RESOLVER_ADDRESS_SIZE = 48 };
 
 struct job {
-    void (*work)(struct job *job);   /* on the helper thread; touches nothing but the job */
+    void (*work)(struct job *job);   /* on a helper thread; touches nothing but the job */
     void (*finish)(struct job *job); /* on the client's thread; frees the job */
     bool orphaned;                   /* the client was freed: finish frees only, on any thread */
     struct job *next;
 };
-/* Takes the job over; finish is always called. shared_client_free does not wait for a slow one: its
+/* slot: CLIENT_RESOLVER or CLIENT_CANCELLER. Takes the job over; finish is always called. shared_client_free does not wait for a slow one: its
  * finish comes when its work is done, with `orphaned` set. SHARED_EBUSY when 64 wait, SHARED_ENOMEM,
  * SHARED_EREMOTE without a thread: then the job stays the caller's. */
-shared_status resolver_submit(shared_client *client, struct job *job);
+shared_status resolver_submit(shared_client *client, enum client_slot slot, struct job *job);
+/* true: its work had not begun and never will; it is the caller's again, and finish will not be called. */
+bool resolver_withdraw(shared_client *client, enum client_slot slot, struct job *job);
 
 /* A name looked up. finish gets the numeric addresses, or count 0 and the status; it frees lookup. */
 struct lookup {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * test_resolver.c - jobs of the helper thread: handed back in the client's thread, bounded, let go when
+ * test_resolver.c - jobs of a helper thread: handed back in the client's thread, bounded, let go when
  * the client has gone, not waited for.
  */
 #include <semaphore.h>
@@ -98,14 +98,15 @@ static void slow_start(void) {
     sem_init(&may_end, 0, 0);
     sem_init(&ended, 0, 0);
     current = client_make(NULL);
-    ck_assert_int_eq(resolver_submit(current, job_slow()), SHARED_OK);
+    ck_assert_int_eq(resolver_submit(current, CLIENT_RESOLVER, job_slow()), SHARED_OK);
     while (sem_wait(&begun) != 0) {
     }
 }
 
 START_TEST(free_does_not_wait_for_a_slow_job) {
     slow_start();
-    ck_assert_int_eq(resolver_submit(current, job_slow()), SHARED_OK); /* never begun */
+    ck_assert_int_eq(resolver_submit(current, CLIENT_RESOLVER, job_slow()),
+                     SHARED_OK); /* never begun */
     shared_client_free(current); /* would hang if it joined the thread */
     sem_post(&may_end);
     while (sem_wait(&ended) != 0) {
@@ -120,7 +121,7 @@ START_TEST(jobs_are_bounded) {
     slow_start();
     int accepted = 0;
     struct job *job = job_slow();
-    while (resolver_submit(current, job) == SHARED_OK) {
+    while (resolver_submit(current, CLIENT_RESOLVER, job) == SHARED_OK) {
         accepted++;
         job = job_slow();
     }
@@ -128,6 +129,27 @@ START_TEST(jobs_are_bounded) {
     ck_assert_int_eq(shared_error_code(shared_error_last()), SHARED_EBUSY);
     ck_assert_int_eq(accepted, 63);
     for (int i = 0; i < 64; i++) sem_post(&may_end);
+    client_until(current, &finished, 64);
+    ck_assert_int_eq(finished, 64);
+    shared_client_free(current);
+}
+END_TEST
+
+START_TEST(what_has_not_begun_can_be_withdrawn) {
+    slow_start();
+    struct job *jobs[3];
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(resolver_submit(current, CLIENT_RESOLVER, jobs[i] = job_slow()),
+                         SHARED_OK);
+    static const int order[] = {1, 2, 0}; /* between others, the last, the only one */
+    for (int i = 0; i < 3; i++) {
+        ck_assert(resolver_withdraw(current, CLIENT_RESOLVER, jobs[order[i]]));
+        ck_assert(!resolver_withdraw(current, CLIENT_RESOLVER, jobs[order[i]]));
+        free(jobs[order[i]]);
+    }
+    for (int i = 0; i < 64; i++) sem_post(&may_end);
+    for (int i = 0; i < 63; i++) /* each left its room */
+        ck_assert_int_eq(resolver_submit(current, CLIENT_RESOLVER, job_slow()), SHARED_OK);
     client_until(current, &finished, 64);
     ck_assert_int_eq(finished, 64);
     shared_client_free(current);
@@ -177,7 +199,7 @@ START_TEST(child_of_a_fork_does_not_wait_for_a_mutex_that_is_held) {
     current = client_make(NULL);
     struct job *job = job_slow();
     job->work = work_known;
-    ck_assert_int_eq(resolver_submit(current, job), SHARED_OK);
+    ck_assert_int_eq(resolver_submit(current, CLIENT_RESOLVER, job), SHARED_OK);
     while (sem_wait(&holding) != 0) {
     }
     pid_t child = fork();
@@ -202,6 +224,7 @@ int main(void) {
         numeric_addresses_are_known,
         free_does_not_wait_for_a_slow_job,
         jobs_are_bounded,
+        what_has_not_begun_can_be_withdrawn,
         child_of_fork_frees_without_the_thread,
         child_of_a_fork_does_not_wait_for_a_mutex_that_is_held,
     };
