@@ -10,8 +10,13 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "base/time.h"
 #include "net/postgres_private.h"
 
+/* The deadline of a read is as long as the patience, and may begin in the same millisecond: it comes first. */
+enum { BEHIND_DEADLINES_MS = 10 };
+
+static void silence(struct timer *timer);
 static void turn(struct deferred *deferred);
 
 /* --- life ----------------------------------------------------------------------------------------- */
@@ -171,12 +176,22 @@ static void take_out(struct postgres *postgres, struct operation *operation) {
     postgres->load--;
 }
 
+/* The server gets the time to answer a cancel: a read that passed its deadline must not end the connection, and
+ * all its neighbours with it. For the one at the head only, which is a new one as long as the server lives. */
+static void patience_extend(struct postgres *postgres) {
+    int64_t least_ms = client_setting(postgres->client, "CONNECT_TIMEOUT_MS");
+    if (least_ms > postgres->patience_ms) least_ms = postgres->patience_ms;
+    if (postgres->timer.running && postgres->timer.due_ms < time_monotonic_ms() + least_ms)
+        timer_start(postgres->client, &postgres->timer, least_ms, silence);
+}
+
 bool postgres_abandon(struct postgres *postgres, struct operation *operation) {
     operation->repeatable = false;
     if (!operation->sent) {
         take_out(postgres, operation);
         return true;
     }
+    if (operation == postgres->first && !operation->unwanted) patience_extend(postgres);
     operation->unwanted = true;
     postgres_cancel_head(postgres);
     return false;
@@ -205,7 +220,8 @@ static void silence(struct timer *timer) {
 void postgres_watch_silence(struct postgres *postgres) {
     postgres->heard = false;
     if (postgres->patience_ms)
-        timer_start(postgres->client, &postgres->timer, postgres->patience_ms, silence);
+        timer_start(postgres->client, &postgres->timer, postgres->patience_ms + BEHIND_DEADLINES_MS,
+                    silence);
     else
         timer_stop(postgres->client, &postgres->timer);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * postgres_cancel.c - has the server stop operations that nobody waits for, one by one as their turn comes.
- * PQcancel blocks, for ever when the server takes it and falls silent, so a helper thread calls it that does
- * nothing else; until it is back the connection is not quiet, since it could hit the next statement. One that
- * still waits for its turn is withdrawn when there is nothing left for it to stop. The server ignores a cancel that comes between two statements: so it is
- * asked again, with growing pauses, until the operation is over.
+ * PQcancel blocks, for ever when the server takes it and falls silent, so a helper thread calls it that
+ * does nothing else; until it is back the connection is not quiet, since it could hit the next statement.
+ * One that still waits for its turn is withdrawn when there is nothing left for it to stop. The server
+ * ignores a cancel that comes between two statements: so it is asked again, with growing pauses, until the
+ * operation is over.
  */
 #include <stdlib.h>
 

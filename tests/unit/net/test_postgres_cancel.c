@@ -116,10 +116,68 @@ START_TEST(a_cancel_that_waits_is_withdrawn_with_its_statement) {
 }
 END_TEST
 
+/* --- deadlines ------------------------------------------------------------------------------------ */
+
+static struct timer deadline;
+static struct probe late;
+
+static void deadline_over(struct timer *timer) {
+    (void)timer;
+    ck_assert(!postgres_abandon(postgres, &late.operation));
+}
+
+START_TEST(a_read_that_passes_its_deadline_leaves_the_connection_to_the_others) {
+    enum { PATIENCE_MS = 300 };
+    struct probe neighbour;
+    open_ready();
+    postgres_set_patience(postgres, PATIENCE_MS);
+    probe_init(&late, "SELECT pg_sleep(60)");
+    probe_init(&neighbour, "SELECT 'neighbour'");
+    neighbour.operation.repeatable = true;
+    postgres_send(postgres, &late.operation);
+    postgres_send(postgres, &neighbour.operation);
+    timer_start(client, &deadline, PATIENCE_MS, deadline_over);
+    UNTIL(client, neighbour.done);
+    ck_assert_str_eq(late.error.sqlstate, "57014");
+    probe_succeeded(&neighbour);
+    ck_assert(!broken);
+    close_all();
+}
+END_TEST
+
+enum { READS = 60, READ_EACH_MS = 50, READS_OPEN = 6 };
+static struct probe reads[READS];
+static int given;
+
+/* A new one each time, and the oldest is given up. */
+static void give_next(struct timer *timer) {
+    if (broken || given == READS) return;
+    if (given >= READS_OPEN) (void)postgres_abandon(postgres, &reads[given - READS_OPEN].operation);
+    probe_init(&reads[given], "SELECT 1");
+    postgres_send(postgres, &reads[given++].operation);
+    timer_start(client, timer, READ_EACH_MS, give_next);
+}
+
+START_TEST(a_silent_server_counts_as_dead_though_reads_are_given_up) {
+    open_deaf();
+    (void)kill(proxy, SIGSTOP);
+    postgres_set_patience(postgres, READ_EACH_MS * READS_OPEN);
+    give_next(&deadline);
+    UNTIL(client, broken);
+    ck_assert(postgres_was_silent(postgres));
+    ck_assert_int_lt(given, READS); /* it did not go on for as long as there were any */
+    timer_stop(client, &deadline);
+    close_all();
+    (void)kill(proxy, SIGKILL);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         a_cancel_that_nobody_answers_holds_up_no_name,
         a_cancel_that_waits_is_withdrawn_with_its_statement,
+        a_read_that_passes_its_deadline_leaves_the_connection_to_the_others,
+        a_silent_server_counts_as_dead_though_reads_are_given_up,
     };
     return unit_run("postgres_cancel", tests, sizeof tests / sizeof *tests);
 }
