@@ -71,7 +71,9 @@ static const struct text_row sqlstates[] = {
     {"53400", SHARED_RETRYABLE, SHARED_EREMOTE,
      "raise the limit at PostgreSQL that the message names"},
     {"55P03", SHARED_RETRYABLE, SHARED_EREMOTE, AGAIN}, /* lock not available */
-    {"57014", SHARED_RETRYABLE, SHARED_ECANCELLED, NULL},
+    {"57014", SHARED_PERMANENT,
+     SHARED_EREMOTE, /* of the server's own accord; else error_set_ours */
+     "raise statement_timeout at PostgreSQL, unless somebody cancelled it there"},
     {"57P01", SHARED_RETRYABLE, SHARED_ECLOSED, NULL}, /* administrator's shutdown */
     {"57P02", SHARED_RETRYABLE, SHARED_ECLOSED, NULL}, /* crash of another process */
     {"57P03", SHARED_RETRYABLE, SHARED_ECLOSED, NULL}, /* cannot connect now */
@@ -252,6 +254,12 @@ void error_set_postgres(struct shared_error *error, const char *sqlstate, const 
     text_set(made.detail, sizeof made.detail, detail);
     text_set(made.hint, sizeof made.hint, row.hint);
     *error = made;
+}
+
+void error_set_ours(struct shared_error *error) {
+    error->code = SHARED_ECANCELLED;
+    error->class = SHARED_RETRYABLE;
+    error->hint[0] = '\0';
 }
 
 void error_add_hint(struct shared_error *error, const char *hint) {

@@ -44,6 +44,8 @@ void error_set_errno(struct shared_error *error, int number, const char *what);
 void error_set_postgres(struct shared_error *error, const char *sqlstate, const char *message,
                         const char *detail);
 /* What the server advises, and which rule of the schema it names; NULL or "": nothing. */
+/* PostgreSQL's 57014, when it was we who asked for it. */
+void error_set_ours(struct shared_error *error);
 void error_add_hint(struct shared_error *error, const char *hint);
 void error_add_names(struct shared_error *error, const char *constraint, const char *table,
                      const char *column);

@@ -141,7 +141,7 @@ void postgres_wake(struct postgres *postgres) {
 void postgres_send(struct postgres *postgres, struct operation *operation) {
     operation->next = NULL;
     operation->postgres = postgres;
-    operation->sent = operation->refused = operation->unwanted = false;
+    operation->sent = operation->refused = operation->unwanted = operation->hit = false;
     operation->phase = 0;
     if (postgres->last)
         postgres->last->next = operation;

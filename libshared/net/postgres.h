@@ -53,6 +53,7 @@ struct operation {
     struct operation *next; /* private from here */
     struct postgres *postgres; /* that has it; NULL: none */
     bool unwanted;             /* nobody waits for it: cancelled when its turn comes */
+    bool hit;                  /* maybe: a cancel of ours came back since it was sent */
     struct cached *cached;     /* its prepared statement, or NULL */
     int8_t repeats;            /* how often it ran again; then it shares no Sync */
     bool unprepared;           /* its prepared statement was stale */

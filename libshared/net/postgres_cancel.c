@@ -47,6 +47,9 @@ static void cancel_finish(struct job *job) {
     if (postgres) {
         postgres_enter(postgres);
         postgres->cancel = NULL;
+        /* The server may be at any of them: how far it is we only learn later. */
+        for (struct operation *sent = postgres->first; sent && sent->sent; sent = sent->next)
+            sent->hit = true;
         if (!cancel->answer)
             log_format("postgres", SHARED_WARNING, "cancel: %s", cancel->complaint);
         if (is_due(postgres)) {

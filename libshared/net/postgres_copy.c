@@ -87,6 +87,7 @@ static bool pump_out(struct postgres *postgres) {
 
 static bool end_in(struct postgres *postgres, const char *reason) {
     postgres_copy_forget(postgres);
+    postgres->first->hit = postgres->first->hit || reason; /* PostgreSQL calls it cancelled */
     if (PQputCopyEnd(postgres->connection, reason) > 0) {
         postgres_watch_silence(postgres);
         postgres_wake(postgres); /* it is flushed there */

@@ -31,7 +31,7 @@ static void forget_current(struct postgres *postgres) {
 
 /* A single read that never ran, or not to its end, and not for a reason of its own. */
 static bool run_again(struct postgres *postgres, struct operation *operation) {
-    bool cancelled = !strcmp(postgres->error.sqlstate, "57014");
+    bool cancelled = postgres->error.code == SHARED_ECANCELLED;
     if (!postgres->failed || !operation->repeatable) return false;
     if (!postgres->skipped && !postgres->stale && !cancelled) return false;
     /* A server that goes on refusing is not asked for ever. */
@@ -74,11 +74,19 @@ static void learn_of_pooler(const struct postgres *postgres) {
                "prepared; set STATEMENT_CACHE=0");
 }
 
+/* The server says 57014 too when its own statement_timeout is over, or an administrator cancels. */
+static bool is_our_cancel(const struct postgres *postgres) {
+    const struct operation *head = postgres->first;
+    return !strcmp(postgres->error.sqlstate, "57014") &&
+           (head->hit || head->unwanted || postgres->cancel);
+}
+
 static void take_failure(struct postgres *postgres, const PGresult *result) {
     if (postgres->failed && postgres->first->copy) return; /* had no memory, and was cancelled */
     error_from_result(&postgres->error, result);
     if (postgres->first->copy) error_add_context(&postgres->error, result);
     postgres->failed = true;
+    if (is_our_cancel(postgres)) error_set_ours(&postgres->error);
     if (result_is_stale(result)) {
         postgres->stale = postgres->cache.stale = true;
         postgres->error.class = SHARED_RETRYABLE; /* the next time it is prepared anew */

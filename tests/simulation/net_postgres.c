@@ -112,6 +112,8 @@ static bool run_one(struct flight *flight, struct session *session) {
         flight->error = session->why;
     } else if (flight->cancelled) {
         set_failed(flight, session, "57014", "canceling statement due to user request");
+        error_set_ours(&flight->error);
+        session->why = flight->error;
     } else if (strncmp(flight->sql, "BEGIN", 5) == 0) {
         transaction_begin(&session->transaction);
         session->transaction.is_explicit = true;

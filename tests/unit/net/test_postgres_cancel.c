@@ -116,6 +116,41 @@ START_TEST(a_cancel_that_waits_is_withdrawn_with_its_statement) {
 }
 END_TEST
 
+/* --- whose cancel it was -------------------------------------------------------------------------- */
+
+START_TEST(what_the_server_ends_by_itself_is_told_at_once) {
+    struct probe probe;
+    open_ready();
+    run("CREATE TEMP SEQUENCE runs");
+    run("SET statement_timeout = 100");
+    probe_init(&probe, "SELECT pg_sleep(60 + nextval('runs'))");
+    probe.operation.repeatable = true;
+    send_and_wait(&probe);
+    ck_assert_str_eq(probe.error.sqlstate, "57014");
+    ck_assert_int_eq(probe.error.code, SHARED_EREMOTE);
+    ck_assert_int_eq(probe.error.class, SHARED_PERMANENT);
+    ck_assert_ptr_nonnull(strstr(probe.error.hint, "statement_timeout"));
+    ck_assert_str_eq(ask("SELECT last_value FROM runs"), "1"); /* it ran once */
+    close_all();
+}
+END_TEST
+
+START_TEST(what_we_stop_is_cancelled_by_us) {
+    struct probe probe;
+    open_ready();
+    probe_init(&probe, "SELECT pg_sleep(60)");
+    postgres_send(postgres, &probe.operation);
+    UNTIL(client, postgres_running(postgres));
+    ck_assert(!postgres_abandon(postgres, &probe.operation));
+    UNTIL(client, probe.done);
+    ck_assert_str_eq(probe.error.sqlstate, "57014");
+    ck_assert_int_eq(probe.error.code, SHARED_ECANCELLED);
+    ck_assert_int_eq(probe.error.class, SHARED_RETRYABLE);
+    ck_assert_str_eq(probe.error.hint, "");
+    close_all();
+}
+END_TEST
+
 /* --- deadlines ------------------------------------------------------------------------------------ */
 
 static struct timer deadline;
@@ -176,6 +211,8 @@ int main(void) {
     const TTest *const tests[] = {
         a_cancel_that_nobody_answers_holds_up_no_name,
         a_cancel_that_waits_is_withdrawn_with_its_statement,
+        what_the_server_ends_by_itself_is_told_at_once,
+        what_we_stop_is_cancelled_by_us,
         a_read_that_passes_its_deadline_leaves_the_connection_to_the_others,
         a_silent_server_counts_as_dead_though_reads_are_given_up,
     };
