@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * postgres_connect.c - from a connection text to a connection in pipeline mode. Names are looked up by a
  * helper thread, since libpq would block for them; then one address after the other is tried, each with
- * its share of CONNECT_TIMEOUT_MS. With target_session_attrs libpq gets all addresses at once, because
- * it alone can choose by what a server says of itself. Never tries twice: pool.c decides when.
+ * its share of CONNECT_TIMEOUT_MS, so that a silent one hides no other. Never tries twice: pool.c decides when.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -50,11 +49,21 @@ static char *lists_copy(const char *const lists[3], char *copies[3]) {
     return memory;
 }
 
-/* libpq's rules: hostaddr and host go side by side, one port may stand for all. */
+/* What libpq takes when nobody says anything. */
+static const char *compiled(const PQconninfoOption *options, const char *keyword) {
+    for (; options && options->keyword; options++)
+        if (!strcmp(options->keyword, keyword)) return options->compiled;
+    return NULL;
+}
+
+/* libpq's rules: hostaddr and host go side by side, one port may stand for all, an empty one of a list is the
+ * compiled one; what a service file says comes before the environment, and is libpq's. */
 static bool hosts_read(struct attempt *attempt) {
     const char *lists[3] = {option(attempt->options, "host"), option(attempt->options, "hostaddr"),
                             option(attempt->options, "port")};
-    if (!lists[0] && !lists[1]) lists[0] = option(attempt->defaults, "host");
+    bool of_service = option(attempt->options, "service");
+    if (!lists[0] && !lists[1] && !of_service) lists[0] = option(attempt->defaults, "host");
+    if (!lists[2] && !of_service) lists[2] = option(attempt->defaults, "port");
     char *copies[3], *hosts[HOSTS_MAX] = {NULL}, *numbers[HOSTS_MAX] = {NULL};
     char *ports[HOSTS_MAX] = {NULL};
     attempt->lists = lists_copy(lists, copies);
@@ -63,6 +72,8 @@ static bool hosts_read(struct attempt *attempt) {
     int32_t port_count = list_cut(copies[2], ports);
     attempt->host_count = host_count > number_count ? host_count : number_count;
     if (!attempt->host_count) attempt->host_count = 1;
+    if (host_count && number_count && host_count != number_count) return false;
+    if (port_count > 1 && port_count != attempt->host_count) return false;
     for (int32_t i = 0; i < attempt->host_count; i++) {
         struct address *host = &attempt->hosts[i];
         const char *number = numbers[i] ? numbers[i] : "";
@@ -70,6 +81,7 @@ static bool hosts_read(struct attempt *attempt) {
         memcpy(host->number, number, strlen(number) + 1);
         host->host = hosts[i];
         host->port = port_count == 1 ? ports[0] : ports[i];
+        if (host->port && !*host->port) host->port = compiled(attempt->defaults, "port");
     }
     return true;
 }
@@ -168,45 +180,80 @@ static void presets_add(struct keywords *keywords, const struct attempt *attempt
     }
 }
 
-/* "a,b,c" of one column of the addresses from first on. */
-static void list_join(struct buffer *out, const struct attempt *attempt, int32_t first,
-                      int32_t count, size_t column) {
-    for (int32_t i = first; i < first + count; i++) {
-        const struct address *address = &attempt->addresses[i];
-        const char *values[] = {address->host, address->number, address->port};
-        if (i > first) buffer_add_char(out, ',');
-        buffer_add_text(out, values[column] ? values[column] : "");
+/* The text without where it leads, as key='value'. An empty value says that the environment's is not wanted. */
+static void rest_add(struct buffer *out, const PQconninfoOption *options) {
+    for (; options->keyword; options++) {
+        bool leads = !strcmp(options->keyword, "host") || !strcmp(options->keyword, "hostaddr") ||
+                     !strcmp(options->keyword, "port");
+        if (leads || !options->val) continue;
+        buffer_format(out, "%s='", options->keyword);
+        for (const char *at = options->val; *at; at++) {
+            if (*at == '\'' || *at == '\\') buffer_add_char(out, '\\');
+            buffer_add_char(out, *at);
+        }
+        buffer_add_text(out, "' ");
     }
 }
+
+/* --- which of several servers --------------------------------------------------------------------- */
+
+static bool prefers_standby(const struct attempt *attempt) {
+    const char *wanted = option(attempt->options, "target_session_attrs");
+    if (!wanted) wanted = option(attempt->defaults, "target_session_attrs");
+    return wanted && !strcmp(wanted, "prefer-standby");
+}
+
+/* libpq looks at each server by itself, and of one server alone it takes any: so the first pass over the
+ * addresses is for standbys only. NULL: as the text has it. */
+static const char *attributes(const struct attempt *attempt) {
+    if (!prefers_standby(attempt)) return NULL;
+    return attempt->takes_any ? "any" : "standby";
+}
+
+/* What a server said tells more than that another one cannot be reached. */
+static void attempt_tell(struct attempt *attempt, const struct shared_error *error) {
+    if (!*attempt->error.sqlstate || *error->sqlstate) attempt->error = *error;
+}
+
+/* --- the text for libpq --------------------------------------------------------------------------- */
 
 /* Text results are the same everywhere; and a server whose client has died in the middle of a statement
  * notices within two seconds, instead of holding its locks to the end (PostgreSQL 14 or later). */
 static const char session_settings[] = "-c TimeZone=UTC -c DateStyle=ISO -c IntervalStyle=iso_8601"
                                        " -c client_connection_check_interval=2000";
 
-/* Keywords that come after dbname, the text, win over what it says. */
-static PGconn *connect_start(const struct postgres *postgres, int32_t first, int32_t count) {
-    const struct attempt *attempt = postgres->attempt;
-    static const char *const columns[] = {"host", "hostaddr", "port"};
+/* Keywords that come after dbname, the text, win over what it says; empty ones are none. */
+static PGconn *connect_start(const struct attempt *attempt, const struct address *address) {
     struct keywords keywords = {0};
-    struct buffer lists[3] = {{0}}, settings = {0};
+    struct buffer rest = {0}, settings = {0};
     const char *theirs = option(attempt->options, "options");
-    keyword_add(&keywords, "dbname", postgres->conninfo);
+    rest_add(&rest, attempt->options);
+    keyword_add(&keywords, "dbname", rest.data);
     presets_add(&keywords, attempt);
     keyword_add(&keywords, "client_encoding", "UTF8");
     buffer_format(&settings, "%s%s%s", theirs ? theirs : "", theirs ? " " : "", session_settings);
     keyword_add(&keywords, "options", settings.data);
-    bool complete = !settings.failed;
-    for (size_t i = 0; i < 3; i++) {
-        list_join(&lists[i], attempt, first, count, i);
-        complete = complete && !lists[i].failed;
-        bool says_something = lists[i].size > (size_t)(count - 1); /* more than its commas */
-        if (says_something) keyword_add(&keywords, columns[i], lists[i].data);
-    }
+    keyword_add(&keywords, "host", address->host);
+    keyword_add(&keywords, "hostaddr", address->number);
+    keyword_add(&keywords, "port", address->port);
+    keyword_add(&keywords, "target_session_attrs", attributes(attempt));
+    bool complete = !settings.failed && !rest.failed;
     PGconn *connection = complete ? PQconnectStartParams(keywords.names, keywords.values, 1) : NULL;
-    for (size_t i = 0; i < 3; i++) buffer_finish(&lists[i]);
+    buffer_finish(&rest);
     buffer_finish(&settings);
     return connection;
+}
+
+/* Whether libpq refuses what the text says of anything but the server: then it does not come to look at an
+ * address, and its words, in whatever language, do not show the one it would have refused. */
+static bool is_misconfigured(const struct attempt *attempt, const struct address *address) {
+    struct address none = {.port = address->port, .number = "no address"};
+    errno = 0;
+    PGconn *connection = connect_start(attempt, &none);
+    bool scarce = !connection || errno == ENOMEM;
+    bool refused = !scarce && !strstr(PQerrorMessage(connection), none.number);
+    PQfinish(connection);
+    return refused;
 }
 
 static void attempt_close(struct postgres *postgres) {
@@ -218,7 +265,9 @@ static void attempt_close(struct postgres *postgres) {
 
 /* This address did not work: the next one. */
 static void attempt_failed(struct postgres *postgres, const char *what) {
-    error_from_connection(&postgres->attempt->error, postgres->connection, what);
+    struct shared_error error;
+    error_from_connection(&error, postgres->connection, what);
+    attempt_tell(postgres->attempt, &error);
     attempt_close(postgres);
     connect_next(postgres);
 }
@@ -229,9 +278,11 @@ static void attempt_overdue(struct timer *timer) {
     struct attempt *attempt = postgres->attempt;
     const struct address *address = &attempt->addresses[attempt->address_index - 1];
     const char *port = PQport(postgres->connection);
-    error_set(&attempt->error, SHARED_POSTGRES, SHARED_ETIMEOUT,
+    struct shared_error error;
+    error_set(&error, SHARED_POSTGRES, SHARED_ETIMEOUT,
               "DATABASE_URL: host \"%s\" (%s) port %s: no connection within CONNECT_TIMEOUT_MS",
               address->host ? address->host : "", address->number, port ? port : "");
+    attempt_tell(attempt, &error);
     postgres_enter(postgres);
     attempt_close(postgres);
     connect_next(postgres);
@@ -289,39 +340,51 @@ static void connect_poll(struct postgres *postgres) {
 /* Time for one address: an equal share of what is asked, but enough for a TLS handshake. */
 static int64_t attempt_ms(const struct postgres *postgres) {
     int64_t whole_ms = client_setting(postgres->client, "CONNECT_TIMEOUT_MS");
-    int64_t share_ms = whole_ms / postgres->attempt->address_count;
+    int64_t passes = prefers_standby(postgres->attempt) ? 2 : 1;
+    int64_t share_ms = whole_ms / postgres->attempt->address_count / passes;
     int64_t least_ms = whole_ms < ATTEMPT_MS_MIN ? whole_ms : ATTEMPT_MS_MIN;
     return share_ms > least_ms ? share_ms : least_ms;
 }
 
+static void connect_refused(struct postgres *postgres) {
+    struct shared_error error;
+    const struct attempt *attempt = postgres->attempt;
+    if (!is_misconfigured(attempt, &attempt->addresses[attempt->address_index - 1])) {
+        attempt_failed(postgres, "connect");
+        return;
+    }
+    error_set(&error, SHARED_CALLER, SHARED_EINVALID, "DATABASE_URL: %s",
+              PQerrorMessage(postgres->connection));
+    postgres_break(postgres, &error);
+}
+
 static void connect_next(struct postgres *postgres) {
     struct attempt *attempt = postgres->attempt;
-    int32_t first = attempt->address_index, count = 1;
-    if (first == attempt->address_count) {
-        struct shared_error error = attempt->error;
+    struct shared_error error;
+    if (attempt->address_index == attempt->address_count && !attempt->takes_any &&
+        prefers_standby(attempt)) {
+        attempt->takes_any = true;
+        attempt->address_index = 0;
+    }
+    if (attempt->address_index == attempt->address_count) {
+        error = attempt->error;
         postgres_break(postgres, &error);
         return;
     }
-    if (option(attempt->options, "target_session_attrs")) count = attempt->address_count;
-    attempt->address_index += count;
-    postgres->connection = connect_start(postgres, first, count);
+    postgres->connection = connect_start(attempt, &attempt->addresses[attempt->address_index++]);
     if (!postgres->connection) {
-        struct shared_error error;
         error_set(&error, SHARED_SYSTEM, SHARED_ENOMEM, "connection: out of memory");
         postgres_break(postgres, &error);
         return;
     }
     if (PQstatus(postgres->connection) == CONNECTION_BAD) {
-        attempt_failed(postgres, "connect");
+        connect_refused(postgres);
         return;
     }
     PQsetErrorVerbosity(postgres->connection,
                         PQERRORS_VERBOSE); /* shows the SQLSTATE of a refusal */
     PQsetNoticeReceiver(postgres->connection, postgres_notice, postgres);
-    timer_start(postgres->client, &postgres->timer,
-                count == 1 ? attempt_ms(postgres)
-                           : client_setting(postgres->client, "CONNECT_TIMEOUT_MS"),
-                attempt_overdue);
+    timer_start(postgres->client, &postgres->timer, attempt_ms(postgres), attempt_overdue);
     (void)connect_watch(postgres, EPOLLOUT);
 }
 

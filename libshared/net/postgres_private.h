@@ -31,8 +31,9 @@ struct attempt {
     int32_t host_count, host_index;
     struct address addresses[ADDRESSES_MAX];
     int32_t address_count, address_index;
+    bool takes_any;            /* no standby was found, where one is preferred */
     struct lookup *lookup;     /* under way */
-    struct shared_error error; /* of the last address */
+    struct shared_error error; /* of the last address; a server's word stays */
 };
 
 enum postgres_state { POSTGRES_CONNECTING, POSTGRES_READY, POSTGRES_BROKEN };

@@ -34,6 +34,7 @@ static void url_cut(void) {
 }
 
 static void try_with(const char *conninfo, const char *timeout_ms) {
+    ready = broken = false;
     client = test_client("CONNECT_TIMEOUT_MS", timeout_ms ? timeout_ms : "15000");
     postgres = postgres_new(client, conninfo, &statement_max, changed, NULL);
     UNTIL(client, ready || broken);
@@ -175,6 +176,117 @@ START_TEST(the_next_host_is_tried_when_one_is_silent_or_closed) {
 }
 END_TEST
 
+START_TEST(an_empty_entry_of_a_list_is_libpqs_own) {
+    (void)setenv("PGPORT", "1", 1);
+    try_with("postgresql://u:SECRET@127.0.0.1,127.0.0.1/d", NULL);
+    ck_assert(broken);
+    ck_assert_msg(strstr(why.message, "5432") != NULL, "%s", why.message);
+    close_all();
+    url_cut();
+    (void)snprintf(conninfo, sizeof conninfo,
+                   "host=/nonexistent,localhost hostaddr=,127.0.0.1 port=,%s user=%s password=%s "
+                   "dbname=%s",
+                   port, user, password, database);
+    try_with(conninfo, NULL);
+    ck_assert_msg(ready, "%s", why.message);
+    close_all();
+}
+END_TEST
+
+START_TEST(hosts_and_ports_of_the_environment_are_lists_too) {
+    char closed[16], ports[40];
+    (void)close(listen_silently(closed));
+    url_cut();
+    (void)snprintf(ports, sizeof ports, "%s,%s", closed, port);
+    (void)setenv("PGHOST", "127.0.0.1,localhost", 1);
+    (void)setenv("PGPORT", ports, 1);
+    (void)snprintf(conninfo, sizeof conninfo, "user=%s password=%s dbname=%s", user, password,
+                   database);
+    try_with(conninfo, NULL);
+    ck_assert_msg(ready, "%s", why.message);
+    close_all();
+}
+END_TEST
+
+START_TEST(quotes_and_backslashes_stay_what_they_are) {
+    struct probe probe;
+    url_cut();
+    (void)snprintf(conninfo, sizeof conninfo,
+                   "host=127.0.0.1 port=%s user=%s password=%s dbname=%s "
+                   "application_name='it\\'s \\\\ mine'",
+                   port, user, password, database);
+    try_with(conninfo, NULL);
+    ck_assert_msg(ready, "%s", why.message);
+    probe_init(&probe, "SHOW application_name");
+    postgres_send(postgres, &probe.operation);
+    UNTIL(client, probe.done);
+    ck_assert_str_eq(probe.text, "it's \\ mine");
+    close_all();
+}
+END_TEST
+
+START_TEST(what_libpq_takes_nowhere_is_permanent) {
+    static const char *const faults[][2] = {
+        {"host=127.0.0.1 port=1 sslmode=requir", "requir"},
+        {"host=/nonexistent target_session_attrs=best", "best"},
+        {"host=a.invalid,b.invalid,c.invalid port=1,2", "DATABASE_URL"},
+        {"host=a.invalid hostaddr=127.0.0.1,127.0.0.2", "DATABASE_URL"},
+    };
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        try_with(faults[i][0], NULL);
+        ck_assert(broken);
+        ck_assert_msg(why.code == SHARED_EINVALID && why.class == SHARED_PERMANENT, "%s: %s",
+                      faults[i][0], why.message);
+        ck_assert_msg(strstr(why.message, faults[i][1]) != NULL, "%s", why.message);
+        close_all();
+    }
+}
+END_TEST
+
+START_TEST(what_a_server_says_counts_more_than_that_another_is_closed) {
+    char closed[16];
+    (void)close(listen_silently(closed));
+    url_cut();
+    (void)snprintf(conninfo, sizeof conninfo, "postgresql://%s:SECRET@127.0.0.1:%s,127.0.0.1:%s/%s",
+                   user, port, closed, database);
+    try_with(conninfo, NULL);
+    ck_assert(broken);
+    ck_assert_str_eq(why.sqlstate, "28P01");
+    ck_assert_int_eq(why.class, SHARED_PERMANENT);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_silent_host_hides_no_other_whatever_is_wanted_of_them) {
+    static const char *const wanted[] = {"read-write", "primary", "any", "prefer-standby"};
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
+        char silent[16];
+        int fd = listen_silently(silent);
+        url_cut();
+        (void)snprintf(conninfo, sizeof conninfo,
+                       "postgresql://%s:%s@127.0.0.1:%s,localhost:%s/%s?target_session_attrs=%s",
+                       user, password, silent, port, database, wanted[i]);
+        try_with(conninfo, "2000");
+        ck_assert_msg(ready, "%s: %s", wanted[i], why.message);
+        (void)close(fd);
+        close_all();
+    }
+}
+END_TEST
+
+START_TEST(a_server_that_is_not_what_is_wanted_is_named) {
+    url_cut();
+    (void)snprintf(conninfo, sizeof conninfo,
+                   "postgresql://%s:%s@127.0.0.1:%s/%s?target_session_attrs=standby", user,
+                   password, port, database);
+    try_with(conninfo, NULL);
+    ck_assert(broken);
+    ck_assert_int_eq(why.class, SHARED_RETRYABLE);
+    ck_assert_ptr_nonnull(strstr(why.message, port));
+    close_all();
+}
+END_TEST
+
 START_TEST(libpq_chooses_among_hosts_by_what_they_are) {
     char closed[16];
     (void)close(listen_silently(closed));
@@ -232,6 +344,13 @@ int main(void) {
         a_closed_port_is_retryable_and_named,
         a_server_that_never_answers_ends_by_the_deadline,
         the_next_host_is_tried_when_one_is_silent_or_closed,
+        an_empty_entry_of_a_list_is_libpqs_own,
+        hosts_and_ports_of_the_environment_are_lists_too,
+        quotes_and_backslashes_stay_what_they_are,
+        what_libpq_takes_nowhere_is_permanent,
+        what_a_server_says_counts_more_than_that_another_is_closed,
+        a_silent_host_hides_no_other_whatever_is_wanted_of_them,
+        a_server_that_is_not_what_is_wanted_is_named,
         libpq_chooses_among_hosts_by_what_they_are,
         an_unknown_host_is_named_and_retryable,
         a_missing_unix_socket_names_its_folder,
