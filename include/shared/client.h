@@ -27,7 +27,8 @@ typedef struct shared_client shared_client;
 /** What became of a request; event.h. */
 typedef struct shared_event shared_event;
 
-/** Makes a client; copies config; opens no connection yet. Added in 0.1.0. */
+/** Makes a client; copies config; opens no connection yet. SHARED_EINVALID names two settings that cannot
+ *  stand together: a LEASE_RENEW_S that is not less than LEASE_S. Added in 0.1.0. */
 SHARED_API shared_status shared_client_new(const shared_config *config, shared_client **out);
 /** Descriptor to poll for reading, the same number for life. Level-triggered: readable while there
  *  is work or an event waits. Do not read it. Added in 0.1.0. */

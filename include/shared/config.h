@@ -24,7 +24,8 @@ typedef struct shared_config shared_config;
  *  it may be another version's. Added in 0.1.0. */
 SHARED_API shared_status shared_config_from_env(shared_config **out);
 /** Sets one setting, with the checks of the environment's; "" means the default. SHARED_EINVALID for a
- *  name that is none says the nearest one. Added in 0.1.0. */
+ *  name that is none says the nearest one. How two settings stand to each other is checked by
+ *  shared_client_new, when all are set. Added in 0.1.0. */
 SHARED_API shared_status shared_config_set(shared_config *config, const char *name,
                                            const char *value);
 /** Value as text, "" when it has none; NULL when there is no such setting. Added in 0.1.0. */

@@ -55,6 +55,8 @@ shared_status shared_client_new(const shared_config *config, shared_client **out
     if (!out) return fail(SHARED_EINVALID, "out is NULL");
     *out = NULL;
     if (!config) return fail(SHARED_EINVALID, "config is NULL");
+    shared_status status = config_check(config);
+    if (status < 0) return status;
     (void)pthread_once(&fork_once, fork_watch);
     if (fork_status != 0) return fail_errno(fork_status, "pthread_atfork");
 
@@ -65,7 +67,7 @@ shared_status shared_client_new(const shared_config *config, shared_client **out
     client->armed_ms = INT64_MAX;
     client->generation = atomic_load(&fork_generation);
     client->config = config_copy(config);
-    shared_status status = client->config ? client_open(client) : SHARED_ENOMEM;
+    status = client->config ? client_open(client) : SHARED_ENOMEM;
     if (status < 0) {
         shared_client_free(client);
         return status;

@@ -223,6 +223,21 @@ START_TEST(wait_says_what_is_wrong) {
 }
 END_TEST
 
+START_TEST(settings_that_cannot_stand_together_make_no_client) {
+    shared_config *config = NULL;
+    shared_client *client = NULL;
+    ck_assert_int_eq(shared_config_from_env(&config), SHARED_OK);
+    ck_assert_int_eq(shared_config_set(config, "LEASE_S", "10"), SHARED_OK);
+    ck_assert_int_eq(shared_config_set(config, "LEASE_RENEW_S", "10"), SHARED_OK);
+    ck_assert_int_eq(shared_client_new(config, &client), SHARED_EINVALID);
+    ck_assert_ptr_null(client);
+    ck_assert_ptr_nonnull(
+        strstr(shared_error_message(shared_error_last()), "must be less than LEASE_S"));
+    ck_assert_str_eq(shared_error_operation(shared_error_last()), "shared_client_new");
+    shared_config_free(config);
+}
+END_TEST
+
 /* --- state and fork ------------------------------------------------------------------------------- */
 static int stops[CLIENT_SLOTS], stop_count;
 static void stop(void *state) {
@@ -294,6 +309,7 @@ int main(void) {
         wake_from_a_signal_handler,
         wait_takes_one_tag_and_leaves_the_others_in_order,
         wait_says_what_is_wrong,
+        settings_that_cannot_stand_together_make_no_client,
         parts_stop_from_the_last_to_the_first,
         child_of_fork_is_refused_and_leaves_the_parent_alone,
     };
