@@ -83,26 +83,6 @@ static int32_t level_of(const char *logger) {
     return level_root;
 }
 
-void shared_log_configure(const shared_config *config) {
-    const char *level = shared_config_get(config, "LOG_LEVEL");
-    const char *text = shared_config_get(config, "LOG_LEVELS");
-    if (!level || !text) return;
-    uint64_t rules[LOG_RULES_MAX] = {0};
-    int32_t count = 0, root = log_level_find(level, strlen(level)), least = root;
-    for (; *text && count < LOG_RULES_MAX; count++) {
-        rules[count] = rule_next(&text);
-        if (!rules[count]) break;
-        if ((int32_t)(rules[count] & 0xff) < least) least = (int32_t)(rules[count] & 0xff);
-    }
-    (void)pthread_mutex_lock(&mutex);
-    level_root = root;
-    for (int32_t i = 0; i < LOG_RULES_MAX; i++) level_rules[i] = rules[i];
-    level_written = least;
-    as_text = text_equal(shared_config_get(config, "LOG_FORMAT"), "text");
-    find_least();
-    (void)pthread_mutex_unlock(&mutex);
-}
-
 static bool is_written(const char *logger, int32_t level) {
     return level >= level_written && level >= level_of(logger);
 }
@@ -112,7 +92,7 @@ int32_t shared_log_enabled(const char *logger, int32_t level) {
     return level >= level_captured || is_written(logger ? logger : "", level);
 }
 
-/* --- sinks -------------------------------------------------------------------------------------------- */
+/* --- sinks, and the lock ------------------------------------------------------------------------------ */
 
 void log_sinks_lock(void) {
     (void)pthread_mutex_lock(&mutex);
@@ -143,6 +123,31 @@ static int fork_status;
 static void fork_watch(void) {
     fork_status = pthread_atfork(log_sinks_lock, log_sinks_unlock, fork_child);
 }
+
+/* --- settings ----------------------------------------------------------------------------------------- */
+
+void shared_log_configure(const shared_config *config) {
+    const char *level = shared_config_get(config, "LOG_LEVEL");
+    const char *text = shared_config_get(config, "LOG_LEVELS");
+    if (!level || !text) return;
+    uint64_t rules[LOG_RULES_MAX] = {0};
+    int32_t count = 0, root = log_level_find(level, strlen(level)), least = root;
+    for (; *text && count < LOG_RULES_MAX; count++) {
+        rules[count] = rule_next(&text);
+        if (!rules[count]) break;
+        if ((int32_t)(rules[count] & 0xff) < least) least = (int32_t)(rules[count] & 0xff);
+    }
+    (void)pthread_once(&fork_once, fork_watch); /* or a child might wait for this thread for ever */
+    (void)pthread_mutex_lock(&mutex);
+    level_root = root;
+    for (int32_t i = 0; i < LOG_RULES_MAX; i++) level_rules[i] = rules[i];
+    level_written = least;
+    as_text = text_equal(shared_config_get(config, "LOG_FORMAT"), "text");
+    find_least();
+    (void)pthread_mutex_unlock(&mutex);
+}
+
+/* --- who takes lines ---------------------------------------------------------------------------------- */
 
 shared_status log_sink_add(struct log_sink *sink) {
     (void)pthread_once(&fork_once, fork_watch);

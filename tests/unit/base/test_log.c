@@ -3,6 +3,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -343,6 +345,47 @@ START_TEST(in_the_child_of_a_fork_lines_go_to_stderr) {
 }
 END_TEST
 
+static sem_t held, forking;
+
+static void *hold(void *unused) {
+    log_sinks_lock();
+    sem_post(&held);
+    while (sem_wait(&forking) != 0) {
+    }
+    log_sinks_unlock();
+    return unused;
+}
+
+/* Runs before those of the log, which came earlier. */
+static void before_fork(void) {
+    sem_post(&forking);
+}
+
+START_TEST(a_child_of_a_fork_finds_no_lock_of_a_thread_that_it_has_not) {
+    enum { ROUNDS = 20, CHILD_S = 5 };
+    configure("info", "text");
+    sem_init(&held, 0, 0);
+    sem_init(&forking, 0, 0);
+    ck_assert_int_eq(pthread_atfork(before_fork, NULL, NULL), 0);
+    for (int i = 0; i < ROUNDS; i++) {
+        pthread_t thread;
+        int status;
+        ck_assert_int_eq(pthread_create(&thread, NULL, hold, NULL), 0);
+        while (sem_wait(&held) != 0) {
+        }
+        pid_t child = fork();
+        if (!child) {
+            alarm(CHILD_S);
+            configure("debug", "text");
+            _exit(0);
+        }
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_int_eq(status, 0);
+        ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    }
+}
+END_TEST
+
 START_TEST(a_long_or_absent_message_is_still_one_line) {
     char text[3000];
     memset(text, 'a', sizeof text - 1);
@@ -382,6 +425,7 @@ int main(void) {
         a_list_of_levels_is_checked,
         a_sink_takes_what_would_go_to_stderr_or_nowhere,
         in_the_child_of_a_fork_lines_go_to_stderr,
+        a_child_of_a_fork_finds_no_lock_of_a_thread_that_it_has_not,
         a_long_or_absent_message_is_still_one_line,
         errno_survives_and_a_closed_stderr_is_borne,
     };
