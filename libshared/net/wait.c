@@ -44,8 +44,8 @@ static bool turn(shared_client *client, int64_t wait_ms) {
     return more;
 }
 
-/* Turns until done says so, the time is over or somebody woke us. */
-static void turns_run(shared_client *client, int32_t timeout_ms,
+/* Turns until done says so, the time is over or somebody woke us: then true. */
+static bool turns_run(shared_client *client, int32_t timeout_ms,
                       bool (*done)(const shared_client *client, uint64_t tag), uint64_t tag) {
     int64_t end_ms = timeout_ms > 0 ? time_monotonic_ms() + timeout_ms : 0;
     client->turning = true;
@@ -53,10 +53,12 @@ static void turns_run(shared_client *client, int32_t timeout_ms,
     bool more = deferred_run(client);
     int64_t wait_ms = timeout_ms < 0 ? -1 : timeout_ms;
     if (more || atomic_load(&client->woken) || done(client, tag)) wait_ms = 0;
+    bool woken = false;
     for (;;) {
         more = turn(client, wait_ms);
         for (int32_t i = 1; more && i < TURNS_MAX; i++) more = turn(client, 0);
-        if (atomic_exchange(&client->woken, false) || done(client, tag)) break;
+        woken = atomic_exchange(&client->woken, false);
+        if (woken || done(client, tag)) break;
         if (timeout_ms >= 0) {
             wait_ms = timeout_ms > 0 ? end_ms - time_monotonic_ms() : 0;
             if (wait_ms <= 0) break;
@@ -65,6 +67,7 @@ static void turns_run(shared_client *client, int32_t timeout_ms,
     }
     client->turning = false;
     timers_arm(client);
+    return woken;
 }
 
 /* Before control goes back to the caller, who may poll: the descriptor is readable when there is work or
@@ -92,7 +95,7 @@ static bool tag_waits(const shared_client *client, uint64_t tag) {
 shared_status shared_client_dispatch(shared_client *client, int32_t timeout_ms) {
     shared_status status = client_check(client);
     if (status < 0) return status;
-    turns_run(client, timeout_ms, any_waits, 0);
+    (void)turns_run(client, timeout_ms, any_waits, 0);
     signal_settle(client);
     return client->event_count;
 }
@@ -134,9 +137,11 @@ shared_status shared_client_wait(shared_client *client, uint64_t tag, int32_t ti
     if (!request_find(client, tag))
         return fail(SHARED_ENOTFOUND, "tag %" PRIu64 ": no request has it", tag);
     event_let_go(client); /* a task among it gives its place to the one that is waited for */
-    if (!tag_waits(client, tag)) turns_run(client, timeout_ms, tag_waits, tag);
+    bool woken = !tag_waits(client, tag) && turns_run(client, timeout_ms, tag_waits, tag);
     *out = take_tag(client, tag);
     signal_settle(client);
+    if (!*out && woken)
+        return fail(SHARED_ETIMEOUT, "tag %" PRIu64 ": woken by shared_client_wake", tag);
     if (!*out)
         return fail(SHARED_ETIMEOUT, "tag %" PRIu64 ": no event within %" PRId32 " ms", tag,
                     timeout_ms);

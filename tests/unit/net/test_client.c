@@ -156,6 +156,22 @@ START_TEST(wake_ends_a_wait_of_another_thread) {
 }
 END_TEST
 
+START_TEST(a_wait_that_a_wake_ended_says_so) {
+    shared_client *client = client_make(NULL);
+    const shared_event *event = NULL;
+    ck_assert_int_eq(shared_client_timer(client, PATIENCE_MS, 1), SHARED_OK);
+    for (int timeout_ms = -1; timeout_ms < 2; timeout_ms++) {
+        shared_client_wake(client);
+        ck_assert_int_eq(shared_client_wait(client, 1, timeout_ms, &event), SHARED_ETIMEOUT);
+        ck_assert_ptr_nonnull(
+            strstr(shared_error_message(shared_error_last()), "shared_client_wake"));
+    }
+    ck_assert_int_eq(shared_client_wait(client, 1, 1, &event), SHARED_ETIMEOUT);
+    ck_assert_ptr_nonnull(strstr(shared_error_message(shared_error_last()), "within 1 ms"));
+    shared_client_free(client);
+}
+END_TEST
+
 START_TEST(wake_is_not_lost_when_nobody_waits) {
     shared_client *client = client_make(NULL);
     shared_client_wake(client);
@@ -306,6 +322,7 @@ int main(void) {
         source_of_a_bad_descriptor_is_refused,
         wake_ends_a_wait_of_another_thread,
         wake_is_not_lost_when_nobody_waits,
+        a_wait_that_a_wake_ended_says_so,
         wake_from_a_signal_handler,
         wait_takes_one_tag_and_leaves_the_others_in_order,
         wait_says_what_is_wrong,
