@@ -56,8 +56,21 @@ static void pause_start(struct redis *redis) {
     timer_start(redis->client, &redis->pause_timer, pause_ms - chance_ms, pause_over);
 }
 
+/* Until the connection stands another address may do better, in what is left of the time; not where the server
+ * itself, or its certificate, says no for good. */
+static bool may_try_another(const struct redis *redis, const struct shared_error *error) {
+    bool is_making = redis->state > REDIS_RESOLVING && redis->state < REDIS_READY;
+    bool for_good = redis->state != REDIS_CONNECTING && error->class == SHARED_PERMANENT;
+    return is_making && !for_good && redis->address_index + 1 < redis->address_count;
+}
+
 void redis_break(struct redis *redis, const struct shared_error *error) {
     struct shared_error why = *error;
+    if (may_try_another(redis, error)) {
+        redis->address_index++;
+        address_next(redis);
+        return;
+    }
     bool proven = redis->proven;
     redis_close(redis);
     redis->proven = false;
@@ -88,12 +101,6 @@ static const char *const overdue_texts[] = {
 
 static void connect_overdue(struct timer *timer) {
     struct redis *redis = (struct redis *)((char *)timer - offsetof(struct redis, connect_timer));
-    /* Another address may do better in what is left of the time. */
-    if (redis->state == REDIS_CONNECTING && redis->address_index + 1 < redis->address_count) {
-        redis->address_index++;
-        address_next(redis);
-        return;
-    }
     struct shared_error error;
     bool secure = redis->state == REDIS_GREETING && redis->url.tls;
     error_set(&error, SHARED_REDIS, SHARED_ETIMEOUT, "%s: %s", redis->what,
@@ -201,9 +208,6 @@ static void connected(struct redis *redis) {
         secure_start(redis);
     } else if (status == 0) {
         hello_start(redis);
-    } else if (redis->address_index + 1 < redis->address_count) {
-        redis->address_index++;
-        address_next(redis);
     } else {
         break_errno(redis, status);
     }
@@ -243,8 +247,11 @@ static void secure_start(struct redis *redis) {
 /* Tries from address_index on; what is left of the time is shared by the addresses left. */
 static void address_next(struct redis *redis) {
     int status = 0;
+    redis->generation++;
     source_remove(redis->client, &redis->source);
     transport_close(&redis->transport);
+    reader_stop(redis);
+    redis->hello_left = 0;
     redis->state = REDIS_CONNECTING;
     for (; redis->address_index < redis->address_count; redis->address_index++) {
         status =

@@ -40,9 +40,12 @@ static inline void *fake_run(void *argument) {
     }
 }
 
-static inline void fake_start(struct fake *fake, void (*serve)(struct fake *, int, int)) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+static inline void fake_start_at(struct fake *fake, in_addr_t where, int port,
+                                 void (*serve)(struct fake *, int, int)) {
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(where), .sin_port = htons((in_port_t)port)};
     socklen_t size = sizeof address;
+    atomic_store(&fake->served, 0);
     fake->serve = serve;
     fake->listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     ck_assert_int_ge(fake->listen_fd, 0);
@@ -52,6 +55,10 @@ static inline void fake_start(struct fake *fake, void (*serve)(struct fake *, in
     fake->port = ntohs(address.sin_port);
     (void)snprintf(fake->url, sizeof fake->url, "redis://127.0.0.1:%d", fake->port);
     ck_assert_int_eq(pthread_create(&fake->thread, NULL, fake_run, fake), 0);
+}
+
+static inline void fake_start(struct fake *fake, void (*serve)(struct fake *, int, int)) {
+    fake_start_at(fake, INADDR_LOOPBACK, 0, serve);
 }
 
 static inline void fake_stop(struct fake *fake) {

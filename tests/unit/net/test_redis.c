@@ -456,33 +456,6 @@ START_TEST(script_travels_once_and_again_when_lost) {
 }
 END_TEST
 
-/* --- names and addresses -------------------------------------------------------------------------- */
-START_TEST(name_with_several_addresses_finds_the_one_that_answers) {
-    fake_start(&fake, serve_one_ping); /* 127.0.0.1 only; localhost may be ::1 first */
-    char url[64];
-    (void)snprintf(url, sizeof url, "redis://localhost:%d", fake.port);
-    shared_client *client = client_make((const char *[]){"REDIS_URL", url, NULL});
-    struct asked asked;
-    ask_ping(redis_of(client, REDIS_PROGRESS), &asked);
-    client_until(client, &asked.finished, 1);
-    ck_assert_msg(asked.error.code == 0, "%s", asked.error.message);
-    shared_client_free(client);
-    fake_stop(&fake);
-}
-END_TEST
-
-START_TEST(unknown_name_is_told) {
-    shared_client *client =
-        client_make((const char *[]){"REDIS_URL", "redis://no..such..name", NULL});
-    struct asked asked;
-    ask_ping(redis_of(client, REDIS_PROGRESS), &asked);
-    client_until(client, &asked.finished, 1);
-    ck_assert_int_eq(asked.error.code, SHARED_ECLOSED);
-    ck_assert_ptr_nonnull(strstr(asked.error.message, "REDIS_URL: host no..such..name: "));
-    shared_client_free(client);
-}
-END_TEST
-
 START_TEST(roles_share_a_connection_when_alike) {
     shared_client *client = client_make(
         (const char *[]){"REDIS_URL", "redis://h/0", "CELERY_BROKER_URL", "redis://h:6379/0",
@@ -542,8 +515,6 @@ int main(void) {
         answer_nobody_asked_for_breaks_the_connection,
         output_is_bounded,
         script_travels_once_and_again_when_lost,
-        name_with_several_addresses_finds_the_one_that_answers,
-        unknown_name_is_told,
         roles_share_a_connection_when_alike,
         redis_ping_answers_or_names_the_server,
     };
