@@ -217,6 +217,7 @@ static const struct {
     [STEP_PAGES_STORED] = {JOB_READING, job_handle_pages_stored},
     [STEP_PUBLISH] = {JOB_PUBLISHING, job_handle_publish},
     [STEP_VERDICT] = {JOB_CONCLUDING, job_handle_verdict},
+    [STEP_VERDICT_STORED] = {JOB_CONCLUDING, job_handle_verdict_stored},
     [STEP_RETRY] = {JOB_PAUSED, handle_retry},
     [STEP_TASK] = {JOB_ENDING, handle_task},
 };
@@ -269,7 +270,7 @@ void job_hand_back(struct job *job) {
     job_drop_run(job);
     /* Best effort: should it be lost, the next claim raises the attempt all the same. */
     if (claimed && shared_session_new(job->worker->client, &session) >= 0)
-        (void)store_verdict(session, &job->run, &pending, 0);
+        (void)store_verdict(session, &job->run, &pending, 0, 0);
     job->session = session;
     if (job->state == JOB_QUEUED) job->worker->running++;
     if (job->state == JOB_ENDING) return;

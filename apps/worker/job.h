@@ -52,6 +52,7 @@ struct job {
     struct verdict verdict;
     char sentence[512];
     int32_t verdict_class; /* SHARED_PERMANENT, SHARED_RETRYABLE */
+    bool verdict_refused;
 };
 
 /* Takes a reference of the task. NULL without memory: the task goes back. */
@@ -75,6 +76,7 @@ enum job_step {
     STEP_PAGES_STORED,
     STEP_PUBLISH,
     STEP_VERDICT,
+    STEP_VERDICT_STORED,
     STEP_RETRY,
     STEP_TASK
 };
@@ -86,6 +88,7 @@ void job_flush_pages(struct job *job);
 void job_publish(struct job *job);
 void job_handle_publish(struct job *job, const shared_event *event);
 void job_handle_verdict(struct job *job, const shared_event *event);
+void job_handle_verdict_stored(struct job *job, const shared_event *event);
 /* Ends the run with a reason; sentence NULL: the table's. */
 void job_fail(struct job *job, const char *code, const char *sentence);
 /* A statement failed: the fence is lost, the database is away, or a fault of ours. */

@@ -91,16 +91,27 @@ void job_fail(struct job *job, const char *code, const char *sentence) {
         return;
     }
     job->state = JOB_CONCLUDING;
+    job->verdict_refused = false;
     if (shared_session_new(job->worker->client, &job->session) < 0 ||
-        store_verdict(job->session, &job->run, &job->verdict, job_tag(job, STEP_VERDICT)) < 0)
+        store_verdict(job->session, &job->run, &job->verdict, job_tag(job, STEP_VERDICT),
+                      job_tag(job, STEP_VERDICT_STORED)) < 0)
         end_task(job);
 }
 
 void job_handle_verdict(struct job *job, const shared_event *event) {
+    if (!shared_event_error(event) && !shared_event_count(event)) job->verdict_refused = true;
+}
+
+void job_handle_verdict_stored(struct job *job, const shared_event *event) {
     const shared_error *error = shared_event_error(event);
     if (error && shared_error_class(error) == SHARED_RETRYABLE &&
         job->verdict_class == SHARED_PERMANENT) {
         job_database_failed(job, error); /* claims again: the row must say why it failed */
+        return;
+    }
+    if (!error && job->verdict_refused) {
+        job_fail(job, "cancelled",
+                 NULL); /* the row is another run's, and so is what to tell of it */
         return;
     }
     if (!error && !strcmp(job->verdict.status, "failed"))

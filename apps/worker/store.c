@@ -46,9 +46,11 @@ static const char complete_sql[] =
     " error = NULL, error_class = NULL, error_code = NULL, updated_at = now()"
     " WHERE id = $1 AND attempt = $2";
 
+/* Not what this very run has completed: its commit may be under way when the worker has to stop. */
 static const char verdict_sql[] =
     "UPDATE documents SET extraction_status = $3, error = $4, error_class = $5, error_code = $6,"
-    " pages_failed = $7, updated_at = now() WHERE id = $1 AND attempt = $2";
+    " pages_failed = $7, updated_at = now()"
+    " WHERE id = $1 AND attempt = $2 AND extraction_status = 'processing'";
 
 static shared_status bind_text(shared_query *query, int32_t position, const char *text) {
     return text ? shared_query_bind_text(query, position, text, strlen(text))
@@ -211,13 +213,14 @@ shared_status store_publish(shared_session *session, const struct run *run,
 }
 
 shared_status store_verdict(shared_session *session, const struct run *run,
-                            const struct verdict *verdict, uint64_t commit_tag) {
+                            const struct verdict *verdict, uint64_t query_tag,
+                            uint64_t commit_tag) {
     shared_query *query = NULL;
     shared_status status = make_query(verdict_sql, run, &query);
     const char *const texts[] = {verdict->status, verdict->error, verdict->error_class,
                                  verdict->error_code};
     for (int32_t i = 0; status >= 0 && i < 4; i++) status = bind_text(query, 3 + i, texts[i]);
     if (status >= 0) status = shared_query_bind_int(query, 7, verdict->pages_failed);
-    status = run_query(session, query, status, 0);
+    status = run_query(session, query, status, query_tag);
     return status < 0 ? status : shared_session_commit(session, commit_tag);
 }

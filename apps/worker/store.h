@@ -64,8 +64,8 @@ struct verdict {
     const char *error_code;  /* a word of design 3, or NULL */
     int64_t pages_failed;
 };
-/* DONE of commit_tag. A lost fence changes nothing and is no error. */
+/* One transaction. query_tag: DONE, count 0 says that the run had ended or the fence is lost. */
 shared_status store_verdict(shared_session *session, const struct run *run,
-                            const struct verdict *verdict, uint64_t commit_tag);
+                            const struct verdict *verdict, uint64_t query_tag, uint64_t commit_tag);
 
 #endif

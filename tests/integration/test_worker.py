@@ -246,6 +246,44 @@ def test_stopped_worker_hands_its_task_back(stack: LabStack, pg: psycopg.Connect
         stack.start_again("worker")
 
 
+SLOW_COMMIT = """
+CREATE FUNCTION commit_slowly() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock(4711);
+    RETURN NULL;
+EXCEPTION WHEN query_canceled THEN
+    RETURN NULL; -- what would end it comes too late
+END $$;
+CREATE CONSTRAINT TRIGGER commit_slowly AFTER UPDATE ON documents DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW WHEN (new.extraction_status = 'completed') EXECUTE FUNCTION commit_slowly()"""
+
+
+def test_hand_back_leaves_what_is_completed(stack: LabStack, pg: psycopg.Connection,
+                                            celery_app: celery.Celery) -> None:
+    """The commit of the text is under way when time is up: what it makes of the row stays. Redis is silent, so that
+    the worker is still there when the commit ends."""
+    document = store(stack, pg, pdf_numbered(2))
+    pg.execute(SLOW_COMMIT)
+    try:
+        with stack.worker_with(WORKER_SHUTDOWN_S="0", LEASE_S="2", LEASE_RENEW_S="1"), stack.pg_connect() as holder:
+            holder.execute("SELECT pg_advisory_lock(4711)")
+            result = send(celery_app, document.id)
+            wait_until(lambda: pg.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchone() == (1,), 30,
+                       "the commit under way")
+            stack.pause("redis")
+            os.kill(stack.pid("worker"), signal.SIGTERM)
+            wait_until(lambda: "time is up" in stack.log("worker"), 10, "the task handed back")
+            holder.execute("SELECT pg_advisory_unlock(4711)")
+            assert stack.stop_one("worker") == 0
+            stack.resume("redis")
+            assert document.row()["extraction_status"] == "completed"
+            stack.start_again("worker")
+            assert result.get(timeout=30)["page_count"] == 2
+    finally:
+        stack.resume("redis")
+        pg.execute("DROP FUNCTION commit_slowly CASCADE")
+
+
 def test_database_away_in_the_middle(stack: LabStack, pg: psycopg.Connection, celery_app: celery.Celery) -> None:
     document = store(stack, pg, pdf_numbered(600))
     result = send(celery_app, document.id)
@@ -288,6 +326,29 @@ def test_stale_run_changes_nothing(stack: LabStack, pg: psycopg.Connection, cele
     assert "took over" in str(result.info)
     assert not document.chunks()
     assert document.row()["extraction_status"] == "processing"
+
+
+TAKEN_OVER = """
+CREATE FUNCTION taken_over() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER taken_over BEFORE UPDATE ON documents
+    FOR EACH ROW WHEN (new.extraction_status = 'failed') EXECUTE FUNCTION taken_over()"""
+
+
+def test_failure_of_a_run_that_was_taken_over_is_not_told(stack: LabStack, pg: psycopg.Connection,
+                                                          celery_app: celery.Celery,
+                                                          redis_client: redis.Redis) -> None:
+    """What it could not write into the row neither its task nor a viewer hears: the other run still reads."""
+    document = store(stack, pg, b"", "empty.pdf")
+    pg.execute(TAKEN_OVER)
+    try:
+        result = send(celery_app, document.id)
+        wait_until(lambda: result.state == "RETRY", 30, "the task put off")
+    finally:
+        pg.execute("DROP FUNCTION taken_over CASCADE")
+    assert "took over" in str(result.info)
+    assert document.row()["extraction_status"] == "processing"
+    told = redis_client.xrange(f"progress-log:{document.id}")
+    assert told and "failed" not in str(told)
 
 
 def test_claim_sees_what_the_run_before_it_still_stores(stack: LabStack, pg: psycopg.Connection,

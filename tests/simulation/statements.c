@@ -263,7 +263,7 @@ static void complete(struct transaction *transaction, const struct parameters *p
 static void verdict(struct transaction *transaction, const struct parameters *parameters,
                     struct answer *out) {
     struct document_state *state = fenced(transaction, parameters, out);
-    if (!state) return;
+    if (!state || !is_status(state, "processing")) return;
     set_text(state->status, sizeof state->status, parameters_value(parameters, 2));
     set_text(state->error_code, sizeof state->error_code, parameters_value(parameters, 5));
     state->updated_us = transaction->now_us;
@@ -391,7 +391,7 @@ const struct known document_statements[] = {
     {"SELECT document_fence(", 0x989c58c4681004ac, fence},
     {"DELETE FROM document_chunks WHERE ", 0x03e5c2f4be39ce78, delete_chunks},
     {"UPDATE documents SET extraction_status = 'completed'", 0xf47b57098a1797d1, complete},
-    {"UPDATE documents SET extraction_status = $3", 0x8dce5d53c63e6f33, verdict},
+    {"UPDATE documents SET extraction_status = $3", 0x000aa109b717ab58, verdict},
     {"SELECT id FROM documents WHERE extraction_status IN ", 0x1b7f99cddcf40dfa, find_stale},
     {"UPDATE documents SET extraction_status = 'failed', ", 0x0808afa6f2d2758d, give_up},
     {"UPDATE documents SET updated_at = now() WHERE id IN ", 0xe9e7a279e6b67005, claim_stale},
