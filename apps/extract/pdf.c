@@ -95,27 +95,46 @@ static void add_characters(FPDF_TEXTPAGE characters, struct text *text) {
     if (high) text_add(text, high);
 }
 
-/* Whether annotations of the page show text of their own: filled fields of forms, typewriter text,
- * stamps. */
+/* Whether annotations of the page may show text of their own: any that brings its appearance, and those
+ * whose value can be made one, filled fields and typewriter text. */
 static bool has_written_annotations(FPDF_PAGE page) {
     bool found = false;
     int count = FPDFPage_GetAnnotCount(page);
     for (int i = 0; i < count && !found; i++) {
         FPDF_ANNOTATION annotation = FPDFPage_GetAnnot(page, i);
-        int subtype = annotation ? FPDFAnnot_GetSubtype(annotation) : 0;
+        if (!annotation) continue;
+        int subtype = FPDFAnnot_GetSubtype(annotation);
         found = subtype == FPDF_ANNOT_WIDGET || subtype == FPDF_ANNOT_FREETEXT ||
-                subtype == FPDF_ANNOT_STAMP;
-        if (annotation) FPDFPage_CloseAnnot(annotation);
+                FPDFAnnot_HasKey(annotation, "AP");
+        FPDFPage_CloseAnnot(annotation);
     }
     return found;
+}
+
+/* Made for the first page that needs it, since it looks at every field of the document. A process reads one
+ * document and ends with it, so nothing is taken down. */
+static FPDF_FORMHANDLE form_of(FPDF_DOCUMENT pdf) {
+    static FPDF_FORMFILLINFO information = {.version = 2};
+    static FPDF_FORMHANDLE form;
+    if (!form) form = FPDFDOC_InitFormFillEnvironment(pdf, &information);
+    return form;
+}
+
+/* Flattening draws appearances only, and many programs that fill in forms store none. */
+static bool draw_annotations(FPDF_DOCUMENT pdf, FPDF_PAGE page) {
+    FPDF_FORMHANDLE form = form_of(pdf);
+    if (form) FORM_OnAfterLoadPage(page, form);
+    bool drawn = FPDFPage_Flatten(page, FLAT_NORMALDISPLAY) == FLATTEN_SUCCESS;
+    if (form) FORM_OnBeforeClosePage(page, form);
+    return drawn;
 }
 
 /* What annotations show is not in the page's content, and would be lost: they are drawn into it
  * first. */
 static FPDF_PAGE load_page(FPDF_DOCUMENT pdf, uint32_t page) {
     FPDF_PAGE loaded = FPDF_LoadPage(pdf, (int)page - 1);
-    if (!loaded || !has_written_annotations(loaded)) return loaded;
-    if (FPDFPage_Flatten(loaded, FLAT_NORMALDISPLAY) != FLATTEN_SUCCESS) return loaded;
+    if (!loaded || !has_written_annotations(loaded) || !draw_annotations(pdf, loaded))
+        return loaded;
     FPDF_ClosePage(loaded);
     return FPDF_LoadPage(pdf, (int)page - 1);
 }

@@ -12,6 +12,7 @@ typedef struct fpdf_document_t__ *FPDF_DOCUMENT;
 typedef struct fpdf_page_t__ *FPDF_PAGE;
 typedef struct fpdf_textpage_t__ *FPDF_TEXTPAGE;
 typedef struct fpdf_annotation_t__ *FPDF_ANNOTATION;
+typedef struct fpdf_form_handle_t__ *FPDF_FORMHANDLE;
 
 /* Version 2 of the structure; newer libraries read no further than the version says. */
 typedef struct FPDF_LIBRARY_CONFIG_ {
@@ -20,6 +21,13 @@ typedef struct FPDF_LIBRARY_CONFIG_ {
     void *m_pIsolate;
     unsigned int m_v8EmbedderSlot;
 } FPDF_LIBRARY_CONFIG;
+
+/* Version 2, which a library with XFA wants. What stands here as one list are 34 functions and pointers, each of
+ * which may be NULL: nothing is drawn, timed, opened or sent, and without m_pJsPlatform no script runs. */
+typedef struct FPDF_FORMFILLINFO_ {
+    int version;
+    void *none[34];
+} FPDF_FORMFILLINFO;
 
 typedef struct FS_SIZEF_ {
     float width, height;
@@ -35,7 +43,7 @@ enum {
     FPDF_ERR_PAGE
 };
 
-enum { FPDF_ANNOT_FREETEXT = 3, FPDF_ANNOT_STAMP = 13, FPDF_ANNOT_WIDGET = 20 };
+enum { FPDF_ANNOT_FREETEXT = 3, FPDF_ANNOT_WIDGET = 20 };
 enum { FLATTEN_SUCCESS = 1 };
 enum { FLAT_NORMALDISPLAY = 0 };
 
@@ -49,7 +57,14 @@ void FPDF_ClosePage(FPDF_PAGE page);
 int FPDFPage_GetAnnotCount(FPDF_PAGE page);
 FPDF_ANNOTATION FPDFPage_GetAnnot(FPDF_PAGE page, int index);
 int FPDFAnnot_GetSubtype(FPDF_ANNOTATION annotation);
+int FPDFAnnot_HasKey(FPDF_ANNOTATION annotation, const char *key);
 void FPDFPage_CloseAnnot(FPDF_ANNOTATION annotation);
+/* The information has to live as long as the environment. */
+FPDF_FORMHANDLE FPDFDOC_InitFormFillEnvironment(FPDF_DOCUMENT document,
+                                                FPDF_FORMFILLINFO *information);
+/* Gives annotations without an appearance one, and all fields where the form asks for it (NeedAppearances). */
+void FORM_OnAfterLoadPage(FPDF_PAGE page, FPDF_FORMHANDLE form);
+void FORM_OnBeforeClosePage(FPDF_PAGE page, FPDF_FORMHANDLE form);
 /* Makes what annotations show a part of the page's content, for pages loaded later. */
 int FPDFPage_Flatten(FPDF_PAGE page, int usage);
 FPDF_TEXTPAGE FPDFText_LoadPage(FPDF_PAGE page);

@@ -254,6 +254,66 @@ START_TEST(filled_fields_and_typewriter_text_are_text_of_the_page) {
 }
 END_TEST
 
+/* Object 6 is an appearance that shows "Filled in", 7 one that shows nothing. */
+static const struct annotation {
+    const char *form, *annotation, *text;
+} annotations[] = {
+    {"/NeedAppearances true", "/Subtype/Widget/FT/Tx/T(x)/V(Filled in)", "Form:\nFilled in"},
+    {"/NeedAppearances true", "/Subtype/Widget/FT/Tx/T(x)/V(Filled in)/AP<</N 7 0 R>>",
+     "Form:\nFilled in"},
+    {"/NeedAppearances true", "/Subtype/Widget/FT/Tx/T(x)/V<FEFF041F04400438043204350442>",
+     "Form:\nПривет"},
+    {"/NeedAppearances true",
+     "/Subtype/Widget/FT/Ch/Ff 131072/T(x)/Opt[(a)(Filled in)]/V(Filled in)", "Form:\nFilled in"},
+    {"", "/Subtype/Widget/FT/Tx/T(x)/V(Filled in)", "Form:\nFilled in"},
+    {"", "/Subtype/Widget/FT/Tx/T(x)/V(Other)/AP<</N 6 0 R>>", "Form:\nFilled in"},
+    {"", "/Subtype/Widget/FT/Tx/T(x)/V(Filled in)/DA(/Missing 12 Tf 0 g)", "Form:\nFilled in"},
+    {"", "/Subtype/FreeText/Contents(Filled in)", "Form:\nFilled in"},
+    {"", "/Subtype/Watermark/AP<</N 6 0 R>>", "Form:\nFilled in"},
+    {"", "/Subtype/Redact/AP<</N 6 0 R>>", "Form:\nFilled in"},
+    {"", "/Subtype/Line/AP<</N 6 0 R>>", "Form:\nFilled in"},
+    {"", "/Subtype/Widget/FT/Tx/T(x)/V(Hidden)/F 2", "Form:"},
+    {"", "/Subtype/Popup/Contents(Remark)/AP<</N 6 0 R>>", "Form:"},
+    {"", "/Subtype/Highlight/QuadPoints[72 620 272 620 72 600 272 600]/Contents(Remark)", "Form:"},
+};
+
+static void make_annotated(struct pdf *pdf, const struct annotation *annotation) {
+    static const char page[] = "BT /F 12 Tf 72 700 Td (Form:) Tj ET",
+                      shown[] = "BT /F 12 Tf 2 5 Td (Filled in) Tj ET";
+    static const char appearance[] =
+        "/Type/XObject/Subtype/Form/BBox[0 0 200 20]/Resources<<" FONT ">>";
+    pdf_begin(pdf);
+    pdf_object(pdf,
+               "<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[5 0 R]%s/DR<<" FONT
+               ">>/DA(/F 12 Tf 0 g)>>>>",
+               annotation->form);
+    pdf_object(pdf, "<</Type/Pages/Count 1/Kids[3 0 R]>>");
+    pdf_object(pdf,
+               "<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 4 0 R/Resources<<" FONT
+               ">>/Annots[5 0 R]>>");
+    pdf_stream(pdf, "", page, sizeof page - 1);
+    pdf_object(pdf, "<</Type/Annot/Rect[72 600 272 620]%s%s>>", annotation->annotation,
+               strstr(annotation->annotation, "/DA") ? "" : "/DA(/F 12 Tf 0 g)");
+    pdf_stream(pdf, appearance, shown, sizeof shown - 1);
+    pdf_stream(pdf, appearance, "", 0);
+    pdf_end(pdf, "");
+}
+
+START_TEST(what_annotations_show_is_text_of_the_page) {
+    for (size_t i = 0; i < sizeof annotations / sizeof *annotations; i++) {
+        struct pdf pdf = {0};
+        make_annotated(&pdf, &annotations[i]);
+        struct outcome outcome = outcome_once(&pdf, NULL);
+        ck_assert_msg(outcome.result.code == EXTRACT_NO_ERROR, "%s: %s", annotations[i].annotation,
+                      outcome.result.sentence);
+        ck_assert_msg(!strcmp(outcome.pages[0], annotations[i].text), "%s %s: %s",
+                      annotations[i].form, annotations[i].annotation, outcome.pages[0]);
+        outcome_free(&outcome);
+        pdf_free(&pdf);
+    }
+}
+END_TEST
+
 /* ---- encrypted */
 
 static struct outcome read_encrypted(const char *o, const char *u, const char *content_hex) {
@@ -384,6 +444,7 @@ int main(void) {
         characters_from_a_hostile_font_are_in_normal_form,
         a_hyphen_at_the_end_of_a_line_stays_with_its_line_end,
         filled_fields_and_typewriter_text_are_text_of_the_page,
+        what_annotations_show_is_text_of_the_page,
         a_users_password_is_asked_for,
         an_owners_password_is_not_needed,
         other_encryption_is_named,

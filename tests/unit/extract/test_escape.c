@@ -132,7 +132,7 @@ END_TEST
 static const long may_return[] = {
     SYS_read,         SYS_writev,        SYS_munmap,    SYS_mremap,    SYS_madvise, SYS_brk,
     SYS_futex,        SYS_exit_group,    SYS_setitimer, SYS_getrandom, SYS_getpid,  SYS_sysinfo,
-    SYS_gettimeofday, SYS_clock_gettime, SYS_mmap,      SYS_mprotect,
+    SYS_gettimeofday, SYS_clock_gettime, SYS_mmap,      SYS_mprotect,  SYS_gettid,
 #ifdef SYS_time
     SYS_time,
 #endif
