@@ -55,7 +55,7 @@
 enum {
     EXTRACT_VERSION = 1,
     EXTRACT_CONTROL_FD = 0,
-    EXTRACT_CHILDREN_MAX = 64,
+    EXTRACT_CHILDREN_MAX = 512, /* one that is killed may be there yet when the next one comes */
     EXTRACT_SENTENCE_BYTES_MAX = 400,
     EXTRACT_PAGES_MAX = 100000,             /* START may ask for less */
     EXTRACT_PAGE_TEXT_BYTES_MAX = 64 << 20, /* START may ask for less */

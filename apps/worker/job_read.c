@@ -21,6 +21,10 @@ static bool is_batch_full(const struct job *job) {
 
 void job_read(struct job *job) {
     job->state = JOB_READING;
+    if ((uint64_t)job->file_size > EXTRACT_DOCUMENT_BYTES_MAX) {
+        job_fail(job, "too_large", "This file is larger than 2 GiB, the most that can be read.");
+        return;
+    }
     struct reader_task task = {
         .file = job->file,
         .file_size = job->file_size,

@@ -6,12 +6,14 @@
 
 #include "job.h"
 
+enum { PREFETCH_MAX = 1000 }; /* the queue's */
+
 struct limits limits_read(const shared_config *config) {
     int64_t concurrency = shared_config_int(config, "WORKER_CONCURRENCY");
+    int64_t prefetch = concurrency * shared_config_int(config, "WORKER_PREFETCH_MULTIPLIER");
     return (struct limits){
         .concurrency = (int32_t)concurrency,
-        .prefetch =
-            (int32_t)(concurrency * shared_config_int(config, "WORKER_PREFETCH_MULTIPLIER")),
+        .prefetch = (int32_t)(prefetch < PREFETCH_MAX ? prefetch : PREFETCH_MAX),
         .shutdown_ms = shared_config_int(config, "WORKER_SHUTDOWN_S") * 1000,
         .task_ms = shared_config_int(config, "TASK_SOFT_TIME_LIMIT") * 1000,
         .page_ms = shared_config_int(config, "PAGE_TIMEOUT_S") * 1000,

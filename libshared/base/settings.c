@@ -109,10 +109,10 @@ const struct setting settings[] = {
     {"UPLOAD_DIR", "/var/lib/lex-intel/uploads", SETTING_PATH,
      .help = "Folder of the uploaded files"},
 
-    /* The worker. */
+    /* The worker. What its helper takes (apps/extract/frame.h) bounds some: tests/unit/worker/test_limits.c. */
     INT("WORKER_CONCURRENCY", "2", 1, 256, "documents", "Documents a worker reads at a time"),
     INT("WORKER_PREFETCH_MULTIPLIER", "1", 1, 1000, NULL,
-        "Tasks a worker claims for each document that it reads"),
+        "Tasks a worker claims for each document that it reads; 1000 in all, at most"),
     INT("WORKER_SHUTDOWN_S", "25", 0, 86400, "s",
         "Time a worker has to finish at SIGTERM; then it hands its tasks back"),
     INT("TASK_SOFT_TIME_LIMIT", "1500", 1, 604800, "s",
@@ -123,9 +123,9 @@ const struct setting settings[] = {
     INT("RECONCILE_AGE_S", "30", 1, 86400, "s",
         "Age from which a document without a task is queued again"),
     INT("PAGES_BATCH", "64", 1, 10000, "pages", "Pages stored by one statement"),
-    INT("PAGES_MAX", "10000", 1, 1000000, "pages", "Pages of a document"),
+    INT("PAGES_MAX", "10000", 1, 100000, "pages", "Pages of a document"),
     INT("PAGE_TIMEOUT_S", "10", 1, 86400, "s", "Time a page may take to be read"),
-    INT("PAGE_TEXT_BYTES_MAX", "4194304", 1024, GIB, "bytes", "Text of one page"),
+    INT("PAGE_TEXT_BYTES_MAX", "4194304", 1024, 64 * MIB, "bytes", "Text of one page"),
     INT("DOCUMENT_TEXT_BYTES_MAX", "134217728", 1024, GIB, "bytes", "Text of one document"),
     INT("CHUNK_SIZE", "1800", 16, 1000000, "characters", "Size of a chunk, at most"),
     INT("CHUNK_OVERLAP", "200", 0, 500000, "characters", "Text that two neighbouring chunks share"),

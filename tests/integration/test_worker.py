@@ -207,6 +207,26 @@ def test_text_without_end_hits_its_limit(stack: LabStack, pg: psycopg.Connection
     assert (row["extraction_status"], row["error_code"]) == ("failed", "too_large")
 
 
+def test_file_that_no_helper_takes_is_too_large(stack: LabStack, pg: psycopg.Connection,
+                                                celery_app: celery.Celery) -> None:
+    document = store(stack, pg, pdf_numbered(1))
+    os.truncate(stack.uploads / document.id, 2**31 + 1)
+    send(celery_app, document.id)
+    row = document.ended()
+    assert (row["error_code"], row["error_class"]) == ("too_large", "permanent")
+    assert "2 GiB" in row["error"]
+
+
+def test_largest_settings_are_taken(stack: LabStack, pg: psycopg.Connection, celery_app: celery.Celery) -> None:
+    """Each at the end of its range, as docs/config.md tells it, is no reason to fail."""
+    with stack.worker_with(PAGES_MAX="100000", PAGE_TEXT_BYTES_MAX="67108864", PAGE_TIMEOUT_S="86400",
+                           TASK_SOFT_TIME_LIMIT="604800", TASK_TIME_LIMIT="604800", PAGES_BATCH="10000",
+                           DOCUMENT_TEXT_BYTES_MAX="1073741824", EXTRACT_MEMORY_BYTES=str(2**40),
+                           WORKER_CONCURRENCY="256", WORKER_PREFETCH_MULTIPLIER="1000"):
+        document = store(stack, pg, pdf_numbered(3))
+        assert send(celery_app, document.id).get(timeout=30)["page_count"] == 3
+
+
 def test_killed_helper_costs_no_page(stack: LabStack, pg: psycopg.Connection, celery_app: celery.Celery) -> None:
     """kill -9 of the helper process, with its children, in the middle: read on from the checkpoint."""
     document = store(stack, pg, pdf_numbered(400))
