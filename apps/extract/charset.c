@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { REPLACEMENT = 0xFFFD, SAMPLE_BYTES = 64 << 10 };
+enum { REPLACEMENT = 0xFFFD, SAMPLE_BYTES = 64 << 10, END_OF_FILE = 0x1A };
 
 const char *charset_name(enum charset charset) {
     static const char *const names[CHARSET_COUNT] = {"binary",   "unknown",     "UTF-8",
@@ -112,7 +112,8 @@ struct census {
 };
 
 static void count_byte(struct census *census, uint8_t byte, size_t place) {
-    if (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r' || byte == '\f') {
+    if (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r' || byte == '\f' ||
+        byte == '\v') {
         census->blank++;
     } else if (byte == 0) {
         census->controls++;
@@ -125,6 +126,11 @@ static void count_byte(struct census *census, uint8_t byte, size_t place) {
     }
 }
 
+/* A character that the end of the file cuts off is nothing that another encoding would explain better. */
+static bool is_cut_off(const uint8_t *bytes, size_t size, size_t before, size_t offset) {
+    return offset == size && bytes[before] >= 0xC2 && bytes[before] <= 0xF4;
+}
+
 static struct census take_census(const uint8_t *bytes, size_t size) {
     struct census census = {0};
     for (size_t i = 0; i < size; i++) count_byte(&census, bytes[i], i);
@@ -133,7 +139,7 @@ static struct census take_census(const uint8_t *bytes, size_t size) {
         size_t before = offset;
         uint32_t c = next_utf8(bytes, size, &offset);
         if (c == REPLACEMENT && (offset - before < 3 || bytes[before] != 0xEF))
-            census.malformed++;
+            census.malformed += !is_cut_off(bytes, size, before, offset);
         else if (c >= 0x80)
             census.sequences++;
     }
@@ -163,6 +169,18 @@ static bool looks_western(const struct census *census, size_t size) {
     return census->high * 10 <= written * 3 && census->unassigned * 100 <= census->high;
 }
 
+/* DOS ends a text, or fills its last block, with Ctrl-Z. */
+static size_t size_of_text(const uint8_t *bytes, size_t size) {
+    while (size > 1 && bytes[size - 1] == END_OF_FILE) size--;
+    return size;
+}
+
+/* A few damaged bytes among good characters are still UTF-8: in another encoding the good ones would be
+ * rare accidents. */
+static bool looks_utf8(const struct census *census) {
+    return !census->high || (census->sequences && census->malformed * 2 <= census->sequences);
+}
+
 enum charset charset_guess(const uint8_t *bytes, size_t size) {
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         if (size >= marks[i].size && memcmp(bytes, marks[i].bytes, marks[i].size) == 0)
@@ -172,10 +190,10 @@ enum charset charset_guess(const uint8_t *bytes, size_t size) {
         enum charset charset = guess_utf16(&sample, size < SAMPLE_BYTES ? size : SAMPLE_BYTES);
         if (charset != CHARSET_BINARY) return charset;
     }
-    struct census census = size <= SAMPLE_BYTES ? sample : take_census(bytes, size);
+    size = size_of_text(bytes, size);
+    struct census census = take_census(bytes, size);
     if (!has_few_controls(&census, size)) return CHARSET_BINARY;
-    /* A damaged byte among many good characters is still UTF-8. */
-    if (!census.malformed || census.malformed * 16 <= census.sequences) return CHARSET_UTF8;
-    if (census.controls) return CHARSET_BINARY;
+    if (looks_utf8(&census)) return CHARSET_UTF8;
+    if (census.zero_even + census.zero_odd > 0) return CHARSET_BINARY;
     return looks_western(&census, size) ? CHARSET_WINDOWS1252 : CHARSET_UNKNOWN;
 }

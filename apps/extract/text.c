@@ -73,7 +73,7 @@ static bool may_compose(uint32_t c) {
 
 static void add_rare(struct text *text, uint32_t c) {
     if (c > 0x10FFFF || (c >= 0xD800 && c <= 0xDFFF) || (c & 0xFFFE) == 0xFFFE) c = REPLACEMENT;
-    if (c == 0x0085) c = '\n'; /* NEL */
+    if (c == 0x0085 || c == '\v') c = '\n'; /* NEL; VT, a line's end within a paragraph */
     if (is_dropped(c)) return;
     const char *ligature = ligature_of(c);
     if (ligature) {

@@ -39,6 +39,25 @@ static const struct guess {
     {"Shift-JIS", CHARSET_UNKNOWN, BYTES("\x8C\x5F\x96\xF1\x8F\x91\x82\xCC\x8D\xEC\x90\xAC")},
     {"binary", CHARSET_BINARY, BYTES("\x01\x02\x03\x04\x00\x05\xFF\xFE\x00\x80")},
     {"latin with a control", CHARSET_BINARY, BYTES("caf\xE9 \x02")},
+    {"a control among much latin", CHARSET_WINDOWS1252,
+     BYTES(
+         "F\xFCr die Kl\xE4gerin: Gr\xFC\xDF"
+         "e. The quick brown fox jumps over the lazy dog \x02 and then again over the other dog.")},
+    {"a NUL among much latin", CHARSET_BINARY,
+     BYTES("F\xFCr die Kl\xE4gerin: Gr\xFC\xDF"
+           "e. The quick brown fox jumps over the lazy dog \0 and then again over the other dog.")},
+    {"latin with the end of file of DOS", CHARSET_WINDOWS1252, BYTES("F\xFCr Sie\r\n\x1A\x1A")},
+    {"ASCII with the end of file of DOS", CHARSET_UTF8, BYTES("For you\r\n\x1A")},
+    {"an end of file and no text", CHARSET_BINARY, BYTES("\x1A\x1A")},
+    {"latin with a soft line break", CHARSET_WINDOWS1252,
+     BYTES("Stra\xDF"
+           "e 5\vM\xFCnchen")},
+    {"UTF-8 with one foreign byte", CHARSET_UTF8,
+     BYTES("The Buyer\xE2\x80\x99s and the Seller\xE2\x80\x99s caf\xE9.")},
+    {"UTF-8 cut in its last character", CHARSET_UTF8,
+     BYTES("The Buyer\xE2\x80\x99s and the Seller\xE2\x80")},
+    {"as much damage as characters", CHARSET_WINDOWS1252,
+     BYTES("\x93 A contract of some words for \xC9\x94 and others.")},
     {"NULs", CHARSET_BINARY, BYTES("\0\0\0\0\0\0\0\0")},
     {"a NUL among much text", CHARSET_UTF8,
      BYTES("The quick brown fox jumps over the lazy dog and then again over the other dog, "
