@@ -60,6 +60,7 @@ void job_drop_run(struct job *job) {
     free(job->file_name);
     job->file_name = NULL;
     job->last_page = job->pages_failed = 0;
+    job->failed_code = NULL;
     job->batch_refused = job->read_ended = job->found = job->completed = false;
 }
 

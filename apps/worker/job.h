@@ -42,6 +42,8 @@ struct job {
     /* reading */
     struct reader reader;
     int64_t last_page, pages_failed;
+    const char *failed_code; /* of the first page without text that this run came to, NULL: none */
+    char failed_sentence[512];
     struct pages pages;
     struct page_batch batch, batch_sent;
     int64_t batch_due_ms;
@@ -101,7 +103,8 @@ void job_finish(struct job *job);
 
 /* The reader's side (reader.c calls them; each may end the job). */
 void job_on_info(struct job *job, int64_t page_count);
-void job_on_page(struct job *job, int64_t page, const char *text, size_t size, const char *error);
+void job_on_page(struct job *job, int64_t page, const char *text, size_t size);
+void job_on_page_failed(struct job *job, int64_t page, const char *code, const char *sentence);
 void job_on_end(struct job *job);
 void job_on_refused(struct job *job, const char *code, const char *sentence);
 /* The helper ended before its last frame. timeout: we killed it, because a page took too long. */

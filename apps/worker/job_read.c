@@ -43,12 +43,20 @@ void job_flush_pages(struct job *job) {
         job_database_failed(job, shared_error_last());
 }
 
+/* All for one reason, most often; those that an earlier run came to have left only their sentences. */
+static void fail_unread(struct job *job) {
+    if (job->failed_code)
+        job_fail(job, job->failed_code, job->failed_sentence);
+    else
+        job_fail(job, "file_damaged", "No page of this document could be read.");
+}
+
 static void finish_reading(struct job *job) {
     if (job->batch.count) {
         job_flush_pages(job);
     } else if (!job->batch_sent.count) {
         if (job->pages_failed && job->pages_failed == (int64_t)job->pages.count)
-            job_fail(job, "file_damaged", "No page of this document could be read.");
+            fail_unread(job);
         else
             job_publish(job);
     }
@@ -105,9 +113,22 @@ static void keep_page(struct job *job, int64_t page, const char *text, size_t si
         job_flush_pages(job);
 }
 
-void job_on_page(struct job *job, int64_t page, const char *text, size_t size, const char *error) {
+void job_on_page(struct job *job, int64_t page, const char *text, size_t size) {
     job->timeouts_in_row = 0;
-    keep_page(job, page, text, size, error);
+    keep_page(job, page, text, size, NULL);
+}
+
+static void keep_failure(struct job *job, int64_t page, const char *code, const char *sentence) {
+    if (!job->failed_code) {
+        job->failed_code = code;
+        snprintf(job->failed_sentence, sizeof job->failed_sentence, "%s", sentence);
+    }
+    keep_page(job, page, "", 0, sentence);
+}
+
+void job_on_page_failed(struct job *job, int64_t page, const char *code, const char *sentence) {
+    job->timeouts_in_row = 0;
+    keep_failure(job, page, code, sentence);
 }
 
 void job_on_end(struct job *job) {
@@ -121,8 +142,8 @@ void job_on_refused(struct job *job, const char *code, const char *sentence) {
 }
 
 /* Page number page has no text, and reading goes on behind it. */
-static void skip_page(struct job *job, int64_t page, const char *error) {
-    keep_page(job, page, "", 0, error);
+static void skip_page(struct job *job, int64_t page, const char *code, const char *sentence) {
+    keep_failure(job, page, code, sentence);
     if (job->state != JOB_READING) return;
     if (job->page_count && page >= job->page_count)
         job_on_end(job);
@@ -138,7 +159,7 @@ static void handle_timeout(struct job *job, int64_t page) {
     if (!opened || ++job->timeouts_in_row >= TIMEOUTS_MAX)
         job_fail(job, "page_timeout", sentence);
     else
-        skip_page(job, page, sentence);
+        skip_page(job, page, "page_timeout", sentence);
 }
 
 void job_on_death(struct job *job, bool timeout, const char *how) {
@@ -157,7 +178,7 @@ void job_on_death(struct job *job, bool timeout, const char *how) {
         char sentence[sizeof job->sentence];
         snprintf(sentence, sizeof sentence, "Reading page %lld ended the reader twice.",
                  (long long)page);
-        skip_page(job, page, sentence);
+        skip_page(job, page, "extractor_killed", sentence);
     } else {
         job_read(job);
     }

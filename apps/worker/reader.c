@@ -144,7 +144,7 @@ void reader_on_born(struct reader *reader, pid_t child) {
 static void handle_page_failed(struct reader *reader, const struct frame *frame) {
     char sentence[EXTRACT_SENTENCE_BYTES_MAX + 1];
     snprintf(sentence, sizeof sentence, "%.*s", (int)frame->text_size, frame->text);
-    job_on_page(reader->job, frame->page, "", 0, sentence);
+    job_on_page_failed(reader->job, frame->page, extract_code_word(frame->code), sentence);
 }
 
 static void handle_error(struct reader *reader, const struct frame *frame) {
@@ -162,9 +162,7 @@ static void handle_frame(struct reader *reader, const struct frame *frame) {
         start_sending(reader);
         break;
     case FRAME_INFO: job_on_info(reader->job, frame->page_count); break;
-    case FRAME_PAGE:
-        job_on_page(reader->job, frame->page, frame->text, frame->text_size, NULL);
-        break;
+    case FRAME_PAGE: job_on_page(reader->job, frame->page, frame->text, frame->text_size); break;
     case FRAME_PAGE_FAILED: handle_page_failed(reader, frame); break;
     case FRAME_END: job_on_end(reader->job); break;
     case FRAME_ERROR: handle_error(reader, frame); break;

@@ -116,8 +116,11 @@ const struct setting settings[] = {
     INT("WORKER_SHUTDOWN_S", "25", 0, 86400, "s",
         "Time a worker has to finish at SIGTERM; then it hands its tasks back"),
     INT("TASK_SOFT_TIME_LIMIT", "1500", 1, 604800, "s",
-        "Time after which a task is ended with a retryable failure"),
-    INT("TASK_TIME_LIMIT", "1800", 1, 604800, "s", "Time after which a task is ended at all costs"),
+        "Time a document may take; then it fails for good, as total_timeout. Python workers: "
+        "Celery's "
+        "soft limit"),
+    INT("TASK_TIME_LIMIT", "1800", 1, 604800, "s",
+        "Time after which Celery kills a task of a Python worker"),
     INT("RECONCILE_S", "15", 1, 3600, "s",
         "Time between two comparisons of the documents with the queue"),
     INT("RECONCILE_AGE_S", "30", 1, 86400, "s",

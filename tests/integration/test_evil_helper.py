@@ -41,6 +41,9 @@ def evil(stack: LabStack) -> LabStack:
     ("pages 10\nopen noise", KILLED, 0, 0),
     ("pages 10\nopen stall", ("failed", None, "page_timeout"), 0, 0),
     ("no script", KILLED, 0, 0),
+    ("pages 1\npage 1 stall", ("failed", None, "page_timeout"), 0, 1),
+    ("pages 1\npage 1 die", KILLED, 0, 1),
+    ("pages 2\npage 1 die\npage 2 stall", KILLED, 0, 2),
 ])
 def test_worker_survives(evil: LabStack, celery_app: celery.Celery, pg: psycopg.Connection, script: str,
                          expected: tuple[str, int | None, str | None], read: int, failed: int) -> None:

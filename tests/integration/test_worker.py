@@ -199,6 +199,25 @@ def test_page_that_never_ends_costs_a_page(stack: LabStack, pg: psycopg.Connecti
     assert "1 second" in str(document.pages()[-1][3])
 
 
+def test_reason_of_the_only_page_is_that_of_the_document(stack: LabStack, pg: psycopg.Connection,
+                                                         celery_app: celery.Celery) -> None:
+    with stack.worker_with(PAGE_TEXT_BYTES_MAX="1024"):
+        document = store(stack, pg, b"All of it. " * 200, "long.txt")
+        send(celery_app, document.id)
+        row = document.ended()
+    assert (row["error_code"], row["pages_failed"]) == ("too_large", 1)
+    assert row["error"] == "Page 1 has more than 1024 bytes of text, the most that is allowed."
+
+
+def test_document_that_takes_too_long_fails_for_good(stack: LabStack, pg: psycopg.Connection,
+                                                     celery_app: celery.Celery) -> None:
+    with stack.worker_with(TASK_SOFT_TIME_LIMIT="1", PAGE_TIMEOUT_S="60"):
+        document = store(stack, pg, pdf_endless(good_pages=1))
+        send(celery_app, document.id)
+        row = document.ended()
+    assert (row["extraction_status"], row["error_code"], row["error_class"]) == ("failed", "total_timeout", "permanent")
+
+
 def test_text_without_end_hits_its_limit(stack: LabStack, pg: psycopg.Connection, celery_app: celery.Celery) -> None:
     with stack.worker_with(DOCUMENT_TEXT_BYTES_MAX="1048576", PAGE_TEXT_BYTES_MAX="1048576"):
         document = store(stack, pg, b"All of it. " * 200_000, "long.txt")

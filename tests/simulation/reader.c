@@ -84,7 +84,7 @@ static void step_open(struct mail *mail) {
         return;
     } else {
         const char *text = original_page(original, page);
-        job_on_page(job, page, text, strlen(text), NULL);
+        job_on_page(job, page, text, strlen(text));
     }
     if (job_of(step)) step_later(step);
 }
