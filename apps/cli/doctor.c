@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -24,12 +25,13 @@ static const char *const verdict_words[] = {"ok", "warning", "FAILED"};
 
 struct doctor {
     struct cli *cli;
-    int failed;
+    int failed, warned;
 };
 
 static void report(struct doctor *doctor, enum verdict verdict, const char *name,
                    const char *finding, const char *advice) {
     doctor->failed += verdict == VERDICT_FAILED;
+    doctor->warned += verdict == VERDICT_WARNING;
     printf("%-8s %-22s %s\n", verdict_words[verdict], name, finding);
     if (verdict != VERDICT_OK && advice) printf("%-8s %-22s -> %s\n", "", "", advice);
 }
@@ -101,10 +103,10 @@ static void check_uploads(struct doctor *doctor) {
            "free some space: uploads answer 507 when the disk is full");
 }
 
-/* Starts `PROGRAM --check` with both outputs into a pipe. 0 or an errno. */
-static int start_check(const char *program, int output, pid_t *pid) {
+/* Starts `PROGRAM OPTION` with both outputs into a pipe. 0 or an errno. */
+static int start_check(const char *program, char *option, int output, pid_t *pid) {
     posix_spawn_file_actions_t actions;
-    char name[] = "lex-intel-extract", option[] = "--check";
+    char name[] = "lex-intel-extract";
     char *const words[] = {name, option, NULL};
     int code = posix_spawn_file_actions_init(&actions);
     if (code) return code;
@@ -116,11 +118,11 @@ static int start_check(const char *program, int output, pid_t *pid) {
 }
 
 /* Its first line and its wait status; -1 and the reason when it cannot be run. */
-static int run_check(const char *program, char *line, int size) {
+static int run_check(const char *program, char *option, char *line, int size) {
     int ends[2], status = -1;
     pid_t pid = -1;
     if (pipe2(ends, O_CLOEXEC)) return -1;
-    int code = start_check(program, ends[1], &pid);
+    int code = start_check(program, option, ends[1], &pid);
     (void)close(ends[1]);
     FILE *output = fdopen(ends[0], "r");
     if (code)
@@ -132,19 +134,27 @@ static int run_check(const char *program, char *line, int size) {
     return status;
 }
 
-/* The one line of `PROGRAM --check` says in what state the sandbox is. */
+/* The one line of `PROGRAM --check` says in what state the sandbox is; where it is not wanted, that the program
+ * runs is all there is to check. */
 static void check_sandbox(struct doctor *doctor) {
     const char *program = shared_config_get(doctor->cli->config, "LEX_EXTRACT_PROGRAM");
-    char line[512] = "";
+    bool off = !strcmp(shared_config_get(doctor->cli->config, "LEX_SANDBOX"), "off");
+    char line[512] = "", check[] = "--check", version[] = "--version";
     if (!program || !*program) {
         report(doctor, VERDICT_FAILED, "sandbox", "LEX_EXTRACT_PROGRAM names no program",
                "set LEX_EXTRACT_PROGRAM to the path of lex-intel-extract");
         return;
     }
-    int status = run_check(program, line, sizeof line);
-    report(
-        doctor, status ? VERDICT_FAILED : VERDICT_OK, "sandbox", *line ? line : program,
-        "the kernel must offer Landlock and seccomp; LEX_SANDBOX=off runs without, at your risk");
+    int status = run_check(program, off ? version : check, line, sizeof line);
+    if (off && !status)
+        report(doctor, VERDICT_WARNING, "sandbox",
+               "off by LEX_SANDBOX: documents are read without a sandbox",
+               "set LEX_SANDBOX=on wherever the kernel offers Landlock and seccomp");
+    else
+        report(doctor, status ? VERDICT_FAILED : VERDICT_OK, "sandbox", *line ? line : program,
+               off ? "set LEX_EXTRACT_PROGRAM to the path of lex-intel-extract"
+                   : "the kernel must offer Landlock and seccomp; LEX_SANDBOX=off runs without, at "
+                     "your risk");
 }
 
 int cli_doctor(struct cli *cli) {
@@ -158,6 +168,8 @@ int cli_doctor(struct cli *cli) {
     check_queue(&doctor);
     check_uploads(&doctor);
     check_sandbox(&doctor);
-    printf("\n%s\n", doctor.failed ? "something must be mended" : "all is well");
+    printf("\n%s\n", doctor.failed   ? "something must be mended"
+                     : doctor.warned ? "nothing failed; see the warnings"
+                                     : "all is well");
     return doctor.failed ? EXIT_FAILED : EXIT_OK;
 }

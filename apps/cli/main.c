@@ -2,6 +2,7 @@
  * main.c - `lex-intel COMMAND ...`: the table of commands, and what they share. Talks to servers only
  * through <shared.h>.
  */
+#include <stdbool.h>
 #include <string.h>
 
 #include "cli.h"
@@ -35,6 +36,22 @@ static int print_help(FILE *to, int code) {
         to,
         "\nSettings come from the environment: DATABASE_URL, REDIS_URL, ... (docs/config.md).\n");
     return code;
+}
+
+static bool is_help(const char *word) {
+    return !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
+/* Whether one of the words behind a command asks for help: then nothing is done. */
+static bool asks_for_help(int count, char **words) {
+    for (int i = 0; i < count; i++)
+        if (is_help(words[i])) return true;
+    return false;
+}
+
+static int print_command_help(const struct command *command) {
+    printf("usage: lex-intel %s\n\n%s\n", command->usage, command->help);
+    return EXIT_OK;
 }
 
 static int exit_code_of(const shared_error *error) {
@@ -96,11 +113,13 @@ static int print_version(const char *word) {
 int main(int count, char **words) {
     if (count < 2) return print_help(stderr, EXIT_USAGE);
     const char *name = words[1];
-    if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help"))
-        return print_help(stdout, EXIT_OK);
+    if (is_help(name) || !strcmp(name, "help")) return print_help(stdout, EXIT_OK);
     if (!strcmp(name, "--version")) return print_version(count > 2 ? words[2] : "");
-    for (int i = 0; i < COMMAND_COUNT; i++)
-        if (!strcmp(commands[i].name, name)) return run(&commands[i], count - 2, words + 2);
+    for (int i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i].name, name) != 0) continue;
+        if (asks_for_help(count - 2, words + 2)) return print_command_help(&commands[i]);
+        return run(&commands[i], count - 2, words + 2);
+    }
     fprintf(stderr, "lex-intel: there is no command \"%s\"\n\n", name);
     return print_help(stderr, EXIT_USAGE);
 }

@@ -184,6 +184,24 @@ def test_doctor_says_what_to_mend(stack: LabStack, name: str, value: str, words:
     assert SECRET not in done.stdout + done.stderr
 
 
+def test_doctor_warns_of_a_worker_without_a_sandbox(stack: LabStack) -> None:
+    done = lex(stack, "doctor", LEX_SANDBOX="off")
+    assert done.returncode == 0, done.stdout
+    assert "warning  sandbox" in done.stdout and "without a sandbox" in done.stdout
+    assert "all is well" not in done.stdout
+    done = lex(stack, "doctor", LEX_SANDBOX="off", LEX_EXTRACT_PROGRAM="/bin/false")
+    assert done.returncode == 1 and "FAILED   sandbox" in done.stdout
+    assert "LEX_EXTRACT_PROGRAM to" in done.stdout
+
+
+@pytest.mark.parametrize("words", [["migrate"], ["send"], ["watch"], ["dead"], ["dead", "list"], ["doctor"]])
+def test_each_command_has_help(stack: LabStack, words: list[str]) -> None:
+    for option in ("--help", "-h"):
+        done = lex(stack, *words, option, DATABASE_URL="nonsense")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"usage: lex-intel {words[0]}")
+
+
 @pytest.mark.parametrize(("name", "value"), [
     ("DATABASE_URL", f"mysql://u:{SECRET}@h/x"), ("REDIS_URL", f"http://:{SECRET}@h"), ("BACKEND_PORT", "eighty"),
     ("CHUNK_SIZE", "-1"), ("LOG_LEVEL", "loud"), ("CELERY_BROKER_URL", f"redis://:{SECRET}@h/x/y"),
