@@ -92,7 +92,9 @@ static struct place find_end(const struct cutter *cutter, struct place start,
 static struct place find_overlap(const struct cutter *cutter, struct place start,
                                  struct place end) {
     struct place word = end, place = end;
-    int64_t first = end.character - cutter->rules->overlap;
+    /* A chunk has more than half its size: so the next one goes on by a sixth at least, and past this one. */
+    int64_t most = cutter->rules->size / 3;
+    int64_t first = end.character - (cutter->rules->overlap < most ? cutter->rules->overlap : most);
     struct place sentence = {0};
     while (place.character > first && place.byte > start.byte + 1) {
         place_back(cutter, &place);

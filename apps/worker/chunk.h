@@ -5,8 +5,8 @@
  * The text is the pages in order, joined by one form feed (U+000C). A chunk has no blank at its ends
  * and at most `size` code points. It ends at the best boundary of its second half: heading, paragraph,
  * sentence, line, word, and only then inside a word. The next one begins up to `overlap` code points
- * before that end, at a sentence or word, except behind a heading's boundary. All text that is not
- * blank is in some chunk.
+ * before that end, at a sentence or word, except behind a heading's boundary, and ends behind it. All
+ * text that is not blank is in some chunk.
  */
 #ifndef WORKER_CHUNK_H
 #define WORKER_CHUNK_H
@@ -34,7 +34,7 @@ struct page_mark {
 
 struct chunk_rules {
     int64_t size;    /* code points, at least 2 */
-    int64_t overlap; /* code points, at most a third of size */
+    int64_t overlap; /* code points; more than a third of size counts as a third */
 };
 
 /* Appends to list. text is valid UTF-8; marks ascend and the first is at 0. false: no memory. */

@@ -169,6 +169,7 @@ def skip_blanks(text: str, place: int) -> int:
 
 def cut(pages: Pages, size: int, overlap: int) -> list[Chunk]:
     text, chunks = pages.text(), list[Chunk]()
+    overlap = min(overlap, size // 3)  # with more, chunks would lie inside others
     start = skip_blanks(text, 0)
     while start < len(text):
         end, level = find_end(text, start, size)
