@@ -11,6 +11,7 @@ import httpx
 import psycopg
 import pytest
 import redis
+from proxy import DOWN, Line, Proxy
 from selenium.webdriver.common.keys import Keys
 
 from browser import Page
@@ -216,6 +217,43 @@ def test_server_away(page: Page, stack: LabStack, backend: Process, write: Write
     page.wait(lambda: (page.row("patient.txt") or {}).get("state") == "waiting", "the file to wait")
     stack.start_again("backend")
     page.wait(lambda: page.row_button("patient.txt", "file").is_displayed(), "the file to be taken")
+
+
+class LosesAnswer(Proxy):
+    """A good network, but that the first `201 Created` never arrives."""
+
+    lost = False
+
+    def carry(self, line: Line, direction: int, block: bytes) -> None:
+        if not self.lost and direction == DOWN and block.startswith(b"HTTP/1.1 201"):
+            self.lost = True
+            self.close(line, reset=True)
+        else:
+            super().carry(line, direction, block)
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_lost_answer_is_no_second_document(page: Page, stack: LabStack, client: httpx.Client, write: Write,
+                                           secure: bool) -> None:
+    """The server stored the file and its answer was lost: what is sent again is known to be the same. By plain HTTP
+    from elsewhere a browser has no randomUUID."""
+    case_id = case_new(client, "Once")
+    proxy = LosesAnswer(int(stack.settings["backend_port"]))
+    try:
+        page.url = f"http://127.0.0.1:{proxy.port}"
+        page.open(f"cases/{case_id}")
+        page.heading("Once")
+        if not secure:
+            page.script("Object.defineProperty(crypto, 'randomUUID', { value: undefined })")
+        page.choose(write("once.txt", b"Only once."))
+        page.wait(lambda: page.row("once.txt") and page.row_button("once.txt", "file").is_displayed(), "the document")
+        assert proxy.lost
+        assert [row["name"] for row in page.rows()] == ["once.txt"]
+        assert len(pick(client, case_id)) == 1
+    finally:
+        page.url = stack.backend_url
+        page.open("")
+        proxy.stop()
 
 
 # -- cases ---------------------------------------------------------------------------------------------------------

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The queue of files on their way to the server: a few at a time, progress of each, one pause for
-// all when the server is busy. Never reads a file into memory; the browser streams it.
-import { ApiError, detailOf, uploadPath } from './backend.js';
+// all when the server is busy. Each has its id from the start, so that one whose answer was lost is
+// not stored twice. Never reads a file into memory; the browser streams it.
+import { ApiError, detailOf, getDocument, uploadPath } from './backend.js';
 
 /** @typedef {import('./backend.js').Document} Document */
-/** @typedef {{file: File, caseId: string | null, state: 'waiting' | 'sending' | 'failed', sent: number,
+/** @typedef {{id: string, file: File, caseId: string | null, state: 'waiting' | 'sending' | 'failed', sent: number,
  *   error: string, attempts: number, xhr: XMLHttpRequest | null, stallTimer: number}} Upload */
 /** @typedef {{onChange: (upload: Upload) => void,
  *   onDone: (upload: Upload, document: Document) => void}} Listener */
@@ -30,6 +31,7 @@ export class Uploads {
     const uploads = files.map(
       (file) =>
         /** @type {Upload} */ ({
+          id: newId(),
           file,
           caseId,
           state: 'waiting',
@@ -84,6 +86,7 @@ export class Uploads {
   send(upload) {
     const xhr = new XMLHttpRequest();
     const body = new FormData();
+    body.append('id', upload.id);
     body.append('file', upload.file, upload.file.name);
     upload.xhr = xhr;
     upload.attempts++;
@@ -107,26 +110,37 @@ export class Uploads {
     if (upload.xhr !== xhr) return;
     this.release(upload);
     const document = xhr.status === 201 ? documentOf(xhr.responseText) : null;
-    if (document) {
-      this.all.splice(this.all.indexOf(upload), 1);
-      for (const listener of this.listeners) listener.onDone(upload, document);
-    } else {
-      this.finishFailed(upload, xhr);
+    if (document) this.finishStored(upload, document);
+    else if (xhr.status === 409) this.finishTaken(upload);
+    else this.finishFailed(upload, errorOf(xhr));
+    this.pump();
+  }
+
+  /** @param {Upload} upload @param {Document} document */
+  finishStored(upload, document) {
+    this.all.splice(this.all.indexOf(upload), 1);
+    for (const listener of this.listeners) listener.onDone(upload, document);
+  }
+
+  /** The id is this upload's alone: an earlier try was stored, and only its answer was lost.
+   * @param {Upload} upload */
+  async finishTaken(upload) {
+    try {
+      const document = await getDocument(upload.id);
+      if (this.all.includes(upload)) this.finishStored(upload, document);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (this.all.includes(upload)) this.finishFailed(upload, error);
     }
     this.pump();
   }
 
-  /** @param {Upload} upload @param {XMLHttpRequest} xhr */
-  finishFailed(upload, xhr) {
-    const error = new ApiError(
-      xhr.status,
-      detailOf(xhr.responseText),
-      Number(xhr.getResponseHeader('Retry-After')) || 0,
-    );
+  /** @param {Upload} upload @param {ApiError} error */
+  finishFailed(upload, error) {
     if (!error.passing || upload.attempts >= ATTEMPTS_MAX) {
       this.fail(
         upload,
-        xhr.status ? error.message : 'The connection was lost while the file was being sent.',
+        error.status ? error.message : 'The connection was lost while the file was being sent.',
       );
       return;
     }
@@ -172,6 +186,19 @@ export class Uploads {
     Object.assign(upload, values);
     for (const listener of this.listeners) listener.onChange(upload);
   }
+}
+
+/** randomUUID is there only where the page came by HTTPS or from this machine. */
+function newId() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** @param {XMLHttpRequest} xhr */
+function errorOf(xhr) {
+  const retryAfterS = Number(xhr.getResponseHeader('Retry-After')) || 0;
+  return new ApiError(xhr.status, detailOf(xhr.responseText), retryAfterS);
 }
 
 /** @param {string} text @returns {Document | null} */
