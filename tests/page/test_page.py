@@ -314,6 +314,27 @@ def test_unfiled(page: Page, client: httpx.Client, worker: Process, write: Write
     assert page.row("filed.txt") is None
 
 
+def test_unfiled_with_ids_alike(page: Page, client: httpx.Client, redis_client: redis.Redis) -> None:
+    """A document whose id is within another one's is followed too."""
+    def upload(document_id: str) -> None:
+        client.post("/api/documents", files={"file": (f"{document_id}.txt", b"Alike.")},
+                    data={"id": document_id}).raise_for_status()
+
+    upload("alike-10")
+    page.button("Unfiled documents").click()
+    page.wait_state("alike-10.txt", "waiting")
+    page.wait(lambda: page.all(".live[data-live=live]"), "the stream to be open")
+    upload("alike-1")
+    page.script("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_state("alike-1.txt", "waiting")
+    page.wait(lambda: len(page.witness()["streams"]) == 2, "a stream of both")
+    page.wait(lambda: page.all(".live[data-live=live]"), "the stream to be open")
+    redis_client.publish("progress:alike-1", json.dumps({"progress": 33, "step": "extracting", "message": "Heard"}))
+    page.wait(lambda: page.row("alike-1.txt")["value"] == 33, "the bar at 33")
+    for document_id in ("alike-1", "alike-10"):
+        client.delete(f"/api/documents/{document_id}").raise_for_status()
+
+
 def test_seen_when_others_act(page: Page, client: httpx.Client, worker: Process) -> None:
     """What came and went while the page was away is right when it is looked at again."""
     case_id = page.create_case("Shared")

@@ -50,6 +50,8 @@ export class Collection {
     /** @type {string | null} */
     this.next = null;
     this.max = DOCUMENTS_MAX;
+    /** @type {Set<string>} documents that the stream's path names */
+    this.followed = new Set();
     /** @type {Set<string>} */
     this.stale = new Set();
     this.rereadTimer = 0;
@@ -231,12 +233,12 @@ export class Collection {
     const ids = active
       .slice(0, STREAM_DOCUMENTS_MAX)
       .map((item) => /** @type {Document} */ (item.document).id);
-    const followed = this.stream.path ?? '';
     // A path that names all of them already stays: a new one for each document that ends would flap.
-    if (ids.every((id) => followed.includes(encodeURIComponent(id))) && this.stream.path !== null) {
-      return this.stream.follow(this.stream.path);
+    if (this.stream.path === null || !ids.every((id) => this.followed.has(id))) {
+      this.followed = new Set(ids.sort());
+      return this.stream.follow(api.documentsStreamPath([...this.followed]));
     }
-    this.stream.follow(api.documentsStreamPath(ids.sort()));
+    this.stream.follow(this.stream.path);
   }
 
   /** @param {'off' | 'joining' | 'live'} live */
