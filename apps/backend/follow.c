@@ -4,9 +4,11 @@
  * One document: events carry the library's id, so a reconnect has no gap and no duplicate.
  * Several: a reconnect gets the last state of each document that was not over; the event id says which
  * were (sse_marks). When all are over the stream ends, and a reconnect gets 204.
- * A case: as several, of the documents that are unfinished or were changed lately; new ones are found
- * by a look every two seconds, those uploaded here at once. The event id is the moment of the last look.
- * It never ends by itself. Never writes to a socket: stream.c does.
+ * A case: as several, of the documents that are unfinished or have ended lately; new ones are found by a
+ * look every two seconds, those uploaded here at once. What has ended is looked through in rounds, in the
+ * order of its ends: where there was no room for more, the next look goes on, so however many end at once,
+ * each is told. The event id is the moment up to which all was told. It ends by itself only when the case
+ * is deleted. Never writes to a socket: stream.c does.
  */
 #include "follow.h"
 
@@ -19,8 +21,11 @@
 
 enum {
     POLL_MS = 2000,
-    ACTIVE_MAX = 200,        /* documents of a case listened to at a time; the others' turn comes */
-    KNOWN_MAX = 1000,        /* documents of a case remembered, so that none is told twice */
+    ACTIVE_MAX = 200,   /* unfinished documents of a case listened to; the others' turn comes */
+    ENDED_MAX = 50,     /* places more, for those that have only their end to tell */
+    ENDED_A_LOOK = 500, /* ends read at a time; the next look goes on behind them */
+    KNOWN_MAX = 1000,   /* documents of a case remembered, so that none is told twice */
+    ATTEMPT_UNKNOWN = -1,
     OVERLAP_US = 5000000,    /* rows carry the moment their transaction began: look back so far */
     FIRST_LOOK_US = 60000000 /* a first look tells what ended while the page was loading, too */
 };
@@ -29,20 +34,33 @@ struct case_watch {
     shared_session *session;
     uint64_t tag;
     int64_t poll_ms;
-    int64_t since_us; /* moment of the last look, the database's clock; 0: none yet */
-    bool found;       /* the case exists */
+    int64_t since_us;  /* what ended before was told; the database's clock; 0: no look yet */
+    int64_t round_us;  /* moment of the round's first look */
+    int64_t whole_us;  /* the same of the last round that came to its end; 0: since_us has it */
+    int64_t cursor_us; /* how far the round has come: the last end and its document */
+    char *cursor_id;   /* NULL: the next look begins a round */
+    int32_t telling;   /* documents that were found ended and are not told yet */
+    bool found;        /* the case exists */
     char id[];
 };
 
-/* Moment, then document, status: one row without a document when there is none. */
+enum { LOOK_MOMENT, LOOK_CASE, LOOK_ID, LOOK_ATTEMPT, LOOK_ENDED };
+
+/* One row without a document when there is none. */
 static const char poll_sql[] =
     "WITH moment AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us)"
-    " SELECT moment.us, d.id, d.extraction_status FROM moment LEFT JOIN LATERAL"
-    " (SELECT id, extraction_status, created_at FROM documents WHERE case_id = $1"
-    "   AND (extraction_status IN ('pending', 'processing') OR updated_at >"
-    "    timestamptz 'epoch' + (CASE WHEN $2::bigint = 0 THEN moment.us - $3::bigint"
-    "     ELSE $2::bigint END) * interval '1 microsecond')"
-    "  ORDER BY created_at, id LIMIT 1000) AS d ON true ORDER BY d.created_at, d.id";
+    " SELECT moment.us, EXISTS (SELECT FROM cases WHERE id = $1), d.id, d.attempt, d.ended_us"
+    " FROM moment LEFT JOIN LATERAL"
+    " ((SELECT id, attempt, created_at AS at, NULL::bigint AS ended_us FROM documents"
+    "   WHERE case_id = $1 AND extraction_status IN ('pending', 'processing')"
+    "   ORDER BY created_at, id LIMIT $5::bigint)"
+    "  UNION ALL"
+    "  (SELECT id, attempt, updated_at, (extract(epoch FROM updated_at) * 1000000)::bigint"
+    "   FROM documents WHERE case_id = $1 AND extraction_status IN ('completed', 'failed')"
+    "   AND (updated_at, id) > (timestamptz 'epoch' + (CASE WHEN $2::bigint = 0"
+    "    THEN moment.us - $4::bigint ELSE $2::bigint END) * interval '1 microsecond', $3::text)"
+    "   ORDER BY updated_at, id LIMIT $6::bigint)"
+    " ) AS d ON true ORDER BY d.ended_us NULLS FIRST, d.at, d.id";
 
 static void listen_to(struct follow *follow, const char *last_id);
 
@@ -67,6 +85,7 @@ static struct follow *follow_new(struct stream *stream, const char *id) {
     if (!follow) return NULL;
     follow->stream = stream;
     follow->index = stream->count;
+    follow->attempt = ATTEMPT_UNKNOWN;
     memcpy(follow->id, id, size);
     stream->follows[stream->count++] = follow;
     return follow;
@@ -86,7 +105,9 @@ void follow_finish(struct stream *stream) {
         free(stream->follows[i]);
     }
     free(stream->follows);
-    if (stream->of_case) shared_session_free(stream->of_case->session);
+    if (!stream->of_case) return;
+    shared_session_free(stream->of_case->session);
+    free(stream->of_case->cursor_id);
     free(stream->of_case);
 }
 
@@ -164,6 +185,21 @@ static void listen_failed(struct stream *stream, const shared_error *error) {
         stream_answer(stream, 503, "Not just now: %s", shared_error_message(error));
 }
 
+/* A round is behind us when all that it found is told. */
+static void case_settle(struct case_watch *of_case) {
+    if (!of_case->whole_us || of_case->telling) return;
+    of_case->since_us = of_case->whole_us;
+    of_case->whole_us = 0;
+}
+
+static void case_told(struct follow *follow) {
+    struct case_watch *of_case = follow->stream->of_case;
+    if (follow->found_ended) of_case->telling--;
+    follow->found_ended = false;
+    case_settle(of_case);
+    if (!of_case->telling && of_case->cursor_id) follow_poll(follow->stream);
+}
+
 static void follow_over(struct follow *follow, const shared_event *event) {
     struct stream *stream = follow->stream;
     const shared_error *error = shared_event_error(event);
@@ -180,6 +216,7 @@ static void follow_over(struct follow *follow, const shared_event *event) {
         sse_marks_set(&stream->marks, follow->index);
         if (stream->live) send_marks(stream);
     }
+    if (stream->kind == STREAM_CASE) case_told(follow);
     end_if_over(stream);
 }
 
@@ -226,36 +263,94 @@ static struct follow *follow_place(struct stream *stream, const char *id) {
     return NULL;
 }
 
-static void take_row(struct stream *stream, const shared_record *row) {
-    const char *id = shared_record_text(row, 1);
-    const char *status = shared_record_text(row, 2);
-    if (!id || !status || stream->active >= ACTIVE_MAX) return;
-    bool final = !strcmp(status, SHARED_EXTRACTION_STATUS_COMPLETED) ||
-                 !strcmp(status, SHARED_EXTRACTION_STATUS_FAILED);
+/* Whether there is nothing to be heard of it that was not told, or is about to be. */
+static bool is_told(struct follow *follow, int64_t attempt, bool has_ended) {
+    if (follow->tag) return true;
+    if (!follow->over || !has_ended) return false;
+    if (follow->attempt == ATTEMPT_UNKNOWN)
+        follow->attempt = attempt; /* it ended while we listened */
+    return follow->attempt == attempt;
+}
+
+/* false: there is no room for it. */
+static bool take_row(struct stream *stream, const shared_record *row) {
+    const char *id = shared_record_text(row, LOOK_ID);
+    int64_t attempt = shared_record_int(row, LOOK_ATTEMPT);
+    bool has_ended = !shared_record_is_null(row, LOOK_ENDED);
     struct follow *follow = follow_find(stream, id);
-    if (follow && (follow->tag || (follow->over && final))) return;
+    if (follow && is_told(follow, attempt, has_ended)) return true;
+    if (stream->active >= ACTIVE_MAX + (has_ended ? ENDED_MAX : 0)) return false;
     if (!follow) follow = follow_place(stream, id);
-    if (follow) listen_to(follow, NULL);
+    if (!follow) return false;
+    follow->attempt = has_ended ? attempt : ATTEMPT_UNKNOWN;
+    follow->found_ended = has_ended;
+    stream->of_case->telling += has_ended;
+    listen_to(follow, NULL);
+    return true;
+}
+
+/* Unfinished ones come first; without room they are left: each look finds them again. */
+static void take_rows(struct stream *stream, const shared_event *event) {
+    struct case_watch *of_case = stream->of_case;
+    const shared_record *last = NULL;
+    int64_t ended = 0;
+    bool room = true;
+    for (int64_t i = 0; i < shared_event_count(event) && room; i++) {
+        const shared_record *row = shared_event_record(event, i);
+        if (shared_record_is_null(row, LOOK_ID)) continue;
+        bool taken = take_row(stream, row);
+        if (stream->gone || stream->ending) return;
+        if (shared_record_is_null(row, LOOK_ENDED)) continue;
+        room = taken;
+        if (taken) last = row;
+        ended += taken;
+    }
+    bool whole = room && ended < ENDED_A_LOOK;
+    if (whole) of_case->whole_us = of_case->round_us;
+    if (!whole) of_case->poll_ms = stream->server->now_ms;
+    if (last || whole) {
+        free(of_case->cursor_id);
+        of_case->cursor_id = whole ? NULL : strdup(shared_record_text(last, LOOK_ID));
+        of_case->cursor_us = whole ? 0 : shared_record_int(last, LOOK_ENDED);
+    }
+    case_settle(of_case);
 }
 
 static void polled(void *owner, const shared_event *event) {
     struct stream *stream = owner;
-    stream->of_case->tag = 0;
-    stream->of_case->poll_ms = stream->server->now_ms + POLL_MS;
+    struct case_watch *of_case = stream->of_case;
+    of_case->tag = 0;
+    of_case->poll_ms = stream->server->now_ms + POLL_MS;
     if (shared_event_error(event)) return; /* the next look may succeed; viewers stay */
-    for (int64_t i = 0; i < shared_event_count(event) && !stream->gone; i++)
-        take_row(stream, shared_event_record(event, i));
-    stream->of_case->since_us = shared_record_int(shared_event_record(event, 0), 0);
+    const shared_record *first = shared_event_record(event, 0);
+    if (!shared_record_bool(first, LOOK_CASE)) {
+        stream_end(stream, true); /* who comes back is told 404 */
+        return;
+    }
+    int64_t moment_us = shared_record_int(first, LOOK_MOMENT);
+    if (!of_case->since_us) of_case->since_us = moment_us - FIRST_LOOK_US + OVERLAP_US;
+    if (!of_case->cursor_id) of_case->round_us = moment_us;
+    take_rows(stream, event);
+}
+
+static shared_status bind_look(shared_query *query, const struct case_watch *of_case) {
+    const char *from_id = of_case->cursor_id ? of_case->cursor_id : "";
+    int64_t from_us = of_case->since_us ? of_case->since_us - OVERLAP_US : 0;
+    if (of_case->cursor_id) from_us = of_case->cursor_us;
+    const int64_t numbers[] = {FIRST_LOOK_US, ACTIVE_MAX, ENDED_A_LOOK};
+    shared_status status = shared_query_bind_text(query, 1, of_case->id, strlen(of_case->id));
+    if (status >= 0) status = shared_query_bind_int(query, 2, from_us);
+    if (status >= 0) status = shared_query_bind_text(query, 3, from_id, strlen(from_id));
+    for (int32_t i = 0; i < 3 && status >= 0; i++)
+        status = shared_query_bind_int(query, 4 + i, numbers[i]);
+    return status;
 }
 
 static void poll_case(struct stream *stream) {
     struct case_watch *of_case = stream->of_case;
     shared_query *query = NULL;
-    int64_t since_us = of_case->since_us ? of_case->since_us - OVERLAP_US : 0;
     shared_status status = shared_query_new(0, poll_sql, &query);
-    if (status >= 0) status = shared_query_bind_text(query, 1, of_case->id, strlen(of_case->id));
-    if (status >= 0) status = shared_query_bind_int(query, 2, since_us);
-    if (status >= 0) status = shared_query_bind_int(query, 3, FIRST_LOOK_US);
+    if (status >= 0) status = bind_look(query, of_case);
     if (status >= 0) status = shared_query_read_only(query);
     of_case->tag = call_start(stream->server, polled, stream);
     if (status >= 0 && of_case->tag)
@@ -306,7 +401,9 @@ void follow_add(struct stream *stream, const char *document_id) {
     struct follow *follow = follow_find(stream, document_id);
     if (follow && follow->tag) return;
     if (!follow) follow = follow_place(stream, document_id);
-    if (follow) listen_to(follow, NULL);
+    if (!follow) return;
+    follow->attempt = ATTEMPT_UNKNOWN;
+    listen_to(follow, NULL);
 }
 
 bool follow_is_case(const struct stream *stream, const char *case_id) {

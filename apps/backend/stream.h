@@ -62,7 +62,9 @@ struct follow {
     uint64_t tag; /* 0: not listening */
     int32_t index;
     bool over;
-    char *newest; /* event text that waits for a slow reader; NULL: none */
+    bool found_ended; /* CASE: it had ended before we listened */
+    int64_t attempt;  /* CASE: the one whose end was told; -1: not known yet */
+    char *newest;     /* event text that waits for a slow reader; NULL: none */
     char id[];
 };
 

@@ -20,7 +20,7 @@ import redis
 
 from dev.process import Process
 from stack import LabStack, wait_until
-from wire import Publisher, connect, stream
+from wire import Publisher, Stream, connect, stream
 
 # Sanitizers need memory of their own.
 SANITIZED = bool(os.environ.get("ASAN_OPTIONS"))
@@ -263,6 +263,88 @@ def test_case_stream_of_an_empty_case_stays(url: str, client: httpx.Client) -> N
 def test_unknown_case_is_404(url: str) -> None:
     with stream(url, "/cases/none/progress") as live:
         assert live.status == 404
+
+
+MANY = 1500  # more than a case's stream listens to, reads or remembers at a time
+
+
+def many_make(pg: psycopg.Connection, case: str, status: str = "pending") -> set[str]:
+    name = f"many-{secrets.token_hex(6)}"
+    pg.execute("INSERT INTO documents (id, case_id, file_name, extraction_status)"
+               " SELECT %s || n, %s, 'a.txt', %s FROM generate_series(1, %s) n", [name, case, status, MANY])
+    return {f"{name}{number}" for number in range(1, MANY + 1)}
+
+
+def ends_told(live: Stream, wanted: set[str]) -> set[str]:
+    """Of these, whose end was told within 20 s."""
+    told: set[str] = set()
+    deadline = time.monotonic() + 20
+    with contextlib.suppress(TimeoutError):
+        while not told >= wanted and (event := live.event(deadline - time.monotonic())):
+            if event.data["step"] == "completed":
+                told.add(event.data["document_id"])
+    return told
+
+
+def test_case_stream_tells_many_that_end_at_once(url: str, client: httpx.Client, pg: psycopg.Connection) -> None:
+    case = client.post("/cases", json={"title": "x"}).json()["id"]
+    with stream(url, f"/cases/{case}/progress") as live:
+        many = many_make(pg, case, "completed")
+        assert ends_told(live, many) == many
+
+
+def test_case_stream_resumed_tells_many(url: str, client: httpx.Client, pg: psycopg.Connection) -> None:
+    """Also when it breaks off while it tells them."""
+    case = client.post("/cases", json={"title": "x"}).json()["id"]
+    since = f"t{int((time.time() - 3600) * 1e6)}"
+    many = many_make(pg, case, "completed")
+    pg.execute("UPDATE documents SET updated_at = now() - interval '30 minutes' WHERE case_id = %s", [case])
+    with stream(url, f"/cases/{case}/progress", last_id=since) as live:
+        told = {live.event().data["document_id"] for _ in range(300)}
+        last_id = live.last_id
+    with stream(url, f"/cases/{case}/progress", last_id=last_id) as live:
+        assert told | ends_told(live, many - told) == many
+
+
+def test_case_stream_tells_ends_while_many_wait(url: str, client: httpx.Client, pg: psycopg.Connection) -> None:
+    """Unfinished documents that take all places do not keep the others' ends away."""
+    case = client.post("/cases", json={"title": "x"}).json()["id"]
+    many_make(pg, case)
+    with stream(url, f"/cases/{case}/progress") as live:
+        assert live.event().data["step"] == "starting"
+        ended = many_make(pg, case, "completed")
+        assert ends_told(live, ended) == ended
+
+
+def test_case_stream_tells_a_run_between_two_looks(url: str, client: httpx.Client, publisher: Publisher,
+                                                   pg: psycopg.Connection) -> None:
+    """Begun through another process, and over before the next look."""
+    case = client.post("/cases", json={"title": "x"}).json()["id"]
+    document = document_make(client, case)
+    with stream(url, f"/cases/{case}/progress") as live:
+        assert live.event().data["step"] == "starting"
+        publisher.say(document, 100, "completed")
+        assert live.event().data["step"] == "completed"
+        other = document_make(client)
+        pg.execute("UPDATE documents SET case_id = %s WHERE id = %s", [case, other])
+        assert live.event().data["document_id"] == other  # a look went by
+        publisher.redis.delete(f"progress-log:{document}")
+        pg.execute("UPDATE documents SET attempt = attempt + 2, extraction_status = 'failed', error = 'Anew.',"
+                   " updated_at = now() WHERE id = %s", [document])
+        event = live.event()
+        assert (event.data["document_id"], event.data["message"]) == (document, "Anew.")
+        with pytest.raises(TimeoutError):
+            live.event(5)  # once
+
+
+def test_case_stream_ends_with_its_case(url: str, client: httpx.Client) -> None:
+    case = client.post("/cases", json={"title": "x"}).json()["id"]
+    with stream(url, f"/cases/{case}/progress") as live:
+        assert client.delete(f"/cases/{case}").status_code == 204
+        assert live.events() == []
+        assert 1000 <= live.retry <= 5000
+    with stream(url, f"/cases/{case}/progress", last_id=live.last_id) as again:
+        assert again.status == 404
 
 
 # -- pings, ages, bounds ----------------------------------------------------------------------------------------------
