@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * beneath.c - opens folder after folder and follows no link: no path leads out of the one it began in. Not
+ * beneath.c - opens and removes; goes folder after folder and follows no link: no path leads out of the one it began in. Not
  * by openat2, which systemd takes away from each service with DynamicUser= or RestrictSUIDSGID=.
  */
 #include "beneath.h"
@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -26,10 +27,14 @@ static const char *make_relative(const char *root, const char *path) {
 }
 
 /* One name of a path; an empty one is that before the first slash: the path is absolute. */
+static bool name_is_good(const char *text, size_t size) {
+    bool is_above = size == 2 && !memcmp(text, "..", 2);
+    return size && size <= NAME_MAX && !is_above;
+}
+
 static int open_name(int folder, const char *text, size_t size, int flags) {
     char name[NAME_MAX + 1];
-    bool is_above = size == 2 && !memcmp(text, "..", 2);
-    if (!size || size > NAME_MAX || is_above) {
+    if (!name_is_good(text, size)) {
         errno = ENOENT;
         return -1;
     }
@@ -44,16 +49,22 @@ static void close_keeping_errno(int fd) {
     errno = error;
 }
 
-static int open_path(int folder, const char *path) {
+/* The folder of the path's last name, which *path then is; folder itself when there is no other. */
+static int open_parent(int folder, const char **path) {
     int at = folder;
-    size_t size = strcspn(path, "/");
-    for (; at >= 0 && path[size]; size = strcspn(path, "/")) {
-        int next = open_name(at, path, size, OPEN_FOLDER);
+    size_t size = strcspn(*path, "/");
+    for (; at >= 0 && (*path)[size]; size = strcspn(*path, "/")) {
+        int next = open_name(at, *path, size, OPEN_FOLDER);
         if (at != folder) close_keeping_errno(at);
         at = next;
-        path += size + strspn(path + size, "/");
+        *path += size + strspn(*path + size, "/");
     }
-    int file = at < 0 ? -1 : open_name(at, path, size, OPEN_FILE);
+    return at;
+}
+
+static int open_path(int folder, const char *path) {
+    int at = open_parent(folder, &path);
+    int file = at < 0 ? -1 : open_name(at, path, strlen(path), OPEN_FILE);
     if (at >= 0 && at != folder) close_keeping_errno(at);
     return file;
 }
@@ -73,4 +84,38 @@ int beneath_open(int folder, const char *root, const char *path, int64_t *size) 
     }
     *size = status.st_size;
     return file;
+}
+
+int beneath_remove(int folder, const char *root, const char *path) {
+    path = make_relative(root, path);
+    int at = open_parent(folder, &path);
+    int result = -1;
+    if (at >= 0 && name_is_good(path, strlen(path)))
+        result = unlinkat(at, path, 0);
+    else if (at >= 0)
+        errno = ENOENT;
+    if (at >= 0 && at != folder) close_keeping_errno(at);
+    return result;
+}
+
+char *beneath_name(const char *root, const char *path) {
+    path = make_relative(root, path);
+    char *name = malloc(strlen(path) + 1);
+    bool has_memory = name != NULL;
+    for (size_t used = 0; name;) {
+        size_t size = strcspn(path, "/");
+        bool is_last = !path[size];
+        bool is_here = size == 1 && *path == '.';
+        if (!name_is_good(path, size) || (is_here && is_last)) break;
+        if (!is_here) {
+            memcpy(name + used, path, size);
+            used += size;
+            name[used++] = is_last ? '\0' : '/';
+        }
+        if (is_last) return name;
+        path += size + strspn(path + size, "/");
+    }
+    free(name);
+    errno = has_memory ? ENOENT : ENOMEM;
+    return NULL;
 }

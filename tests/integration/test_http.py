@@ -271,6 +271,50 @@ def test_shared_file_goes_with_its_last_document(client: httpx.Client, stack: La
     wait_until(lambda: not file.exists(), 10, "the file is removed")
 
 
+@pytest.mark.parametrize("path", ["{uploads}/py/a.txt", "{uploads}//py/./a.txt", "py//a.txt", "py/b..v2.txt", "py/..c"])
+def test_file_that_is_served_is_deleted(client: httpx.Client, pg: psycopg.Connection, stack: LabStack,
+                                        path: str) -> None:
+    """However Python wrote its path; and two ways to write it are one file."""
+    path = path.format(uploads=stack.uploads)
+    file = Path(os.path.normpath(stack.uploads / path))
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"A will.")
+    names = [f"python-{secrets.token_hex(6)}" for _ in range(2)]
+    for name, stored in zip(names, (str(file.relative_to(stack.uploads)), path), strict=True):
+        pg.execute("INSERT INTO documents (id, file_name, file_path) VALUES (%s, 'a.txt', %s)", [name, stored])
+        assert client.get(f"/documents/{name}/file").content == b"A will."
+    assert client.delete(f"/documents/{names[0]}").status_code == 204
+    wait_until(lambda: "lex_backend_releases 0" in client.get("/metrics").text, 10, "the removal is over")
+    assert client.get(f"/documents/{names[1]}/file").content == b"A will."
+    assert client.delete(f"/documents/{names[1]}").status_code == 204
+    wait_until(lambda: not file.exists(), 10, "the file is removed")
+
+
+def test_uploaded_file_that_is_stored_absolutely_too_stays(client: httpx.Client, pg: psycopg.Connection,
+                                                           stack: LabStack) -> None:
+    first = document_make(client, secrets.token_bytes(100))
+    file = stack.uploads / first["file_path"]
+    pg.execute("INSERT INTO documents (id, file_name, file_path, sha256) VALUES ('absolute', 'a.txt', %s, %s)",
+               [str(file), first["sha256"]])
+    assert client.delete(f"/documents/{first['id']}").status_code == 204
+    wait_until(lambda: "lex_backend_releases 0" in client.get("/metrics").text, 10, "the removal is over")
+    assert client.get("/documents/absolute/file").status_code == 200
+    assert client.delete("/documents/absolute").status_code == 204
+    wait_until(lambda: not file.exists(), 10, "the file is removed")
+
+
+@pytest.mark.parametrize("path", ["/etc/hosts", "../settings.json", "{uploads}/../settings.json"])
+def test_file_outside_the_folder_is_not_deleted(client: httpx.Client, pg: psycopg.Connection, stack: LabStack,
+                                                path: str) -> None:
+    name = f"outside-{secrets.token_hex(6)}"
+    pg.execute("INSERT INTO documents (id, file_name, file_path) VALUES (%s, 'a.txt', %s)",
+               [name, path.format(uploads=stack.uploads)])
+    before = stack.log("backend").count("is not below UPLOAD_DIR")
+    assert client.delete(f"/documents/{name}").status_code == 204
+    wait_until(lambda: stack.log("backend").count("is not below UPLOAD_DIR") == before + 1, 10, "the log says so")
+    assert Path(os.path.normpath(stack.uploads / path.format(uploads=stack.uploads))).exists()
+
+
 # -- files ------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("header", "status", "content", "shown"), [

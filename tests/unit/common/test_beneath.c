@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -178,6 +179,73 @@ START_TEST(a_name_longer_than_names_are_is_not_there) {
 }
 END_TEST
 
+START_TEST(what_opens_is_removed) {
+    char absolute[128];
+    (void)snprintf(absolute, sizeof absolute, "%s//df/will", root);
+    const char *const paths[] = {"will", "./df//will", absolute, "deep/er/still/will", "df/a..b"};
+    int before = descriptors();
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        int64_t size;
+        write_file("/df/a..b");
+        ck_assert_int_eq(beneath_remove(folder, root, paths[i]), 0);
+        errno = 0;
+        ck_assert_int_eq(beneath_open(folder, root, paths[i], &size), -1);
+        ck_assert_int_eq(errno, ENOENT);
+        write_file("/will"); /* as the next test wants it */
+        write_file("/df/will");
+        write_file("/deep/er/still/will");
+    }
+    ck_assert_int_eq(descriptors(), before);
+    ck_assert_int_eq(access(in_root("/df/a..b"), F_OK), -1);
+}
+END_TEST
+
+START_TEST(nothing_else_is_removed) {
+    static const char *const paths[] = {"",         "..",         "df/",
+                                        "df",       "df/../will", "/",
+                                        "df/will/", "/etc/hosts", "link-folder-inside/will"};
+    int before = descriptors();
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        ck_assert_int_eq(beneath_remove(folder, root, paths[i]), -1);
+    ck_assert_int_eq(descriptors(), before);
+    ck_assert_int_eq(access(in_root("/will"), F_OK), 0);
+    ck_assert_int_eq(access(in_root("/df/will"), F_OK), 0);
+}
+END_TEST
+
+START_TEST(a_path_has_one_name) {
+    char absolute[128];
+    (void)snprintf(absolute, sizeof absolute, "%s//df/./will", root);
+    const char *const paths[][2] = {
+        {"will", "will"},
+        {"df/will", "df/will"},
+        {"./df//./will", "df/will"},
+        {absolute, "df/will"},
+        {"a..b", "a..b"},
+        {"py/..c", "py/..c"},
+        {".hidden", ".hidden"},
+        {"", NULL},
+        {".", NULL},
+        {"df/.", NULL},
+        {"df/", NULL},
+        {"..", NULL},
+        {"df/../will", NULL},
+        {"/etc/hosts", NULL},
+        {root, NULL},
+    };
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        errno = 0;
+        char *name = beneath_name(root, paths[i][0]);
+        if (paths[i][1])
+            ck_assert_str_eq(name, paths[i][1]);
+        else
+            ck_assert_ptr_null(name);
+        ck_assert_int_eq(errno, paths[i][1] ? 0 : ENOENT);
+        free(name);
+    }
+}
+END_TEST
+
 /* What may pass is told apart from what is gone. */
 START_TEST(no_descriptor_left_is_said_as_such) {
     int64_t size;
@@ -206,6 +274,9 @@ int main(void) {
     tcase_add_loop_test(tests, all_else_is_not_there, 0, NOT_THERE);
     tcase_add_test(tests, a_neighbour_whose_name_begins_alike_is_not_there);
     tcase_add_test(tests, a_name_longer_than_names_are_is_not_there);
+    tcase_add_test(tests, what_opens_is_removed);
+    tcase_add_test(tests, nothing_else_is_removed);
+    tcase_add_test(tests, a_path_has_one_name);
     tcase_add_test(tests, no_descriptor_left_is_said_as_such);
     return unit_run_case("beneath", tests);
 }
