@@ -187,17 +187,27 @@ static void documents_gone(struct request *request, const shared_event *event) {
     case_remove(request);
 }
 
-void case_delete(struct request *request) {
-    const char *cascade = target_argument(&request->target, "cascade");
-    bool yes = cascade && (!strcmp(cascade, "true") || !strcmp(cascade, "1"));
-    if (cascade && !yes && strcmp(cascade, "false") != 0 && strcmp(cascade, "0") != 0)
-        reply_field(request, "query", "cascade", "bool_parsing",
-                    "cascade: \"%s\" is not true or false", cascade);
-    else if (yes)
+static void case_locked(struct request *request, const shared_event *event) {
+    if (request_failed(request, event)) return;
+    if (shared_event_count(event)) {
         request_query(
             request,
             query_of_id(request, "DELETE FROM documents WHERE case_id = $1 RETURNING file_path"),
             documents_gone);
+        return;
+    }
+    request->session_spoilt = true; /* freed, and so rolled back */
+    reply_absent(request, "case", request->id);
+}
+
+/* With its documents: under a lock that each upload into it waits for, so that none comes in between. */
+void case_delete(struct request *request) {
+    bool cascade = false;
+    if (!request_flag(request, "cascade", &cascade)) return;
+    if (cascade)
+        request_query(request,
+                      query_of_id(request, "SELECT id FROM cases WHERE id = $1 FOR UPDATE"),
+                      case_locked);
     else
         case_remove(request);
 }

@@ -200,3 +200,18 @@ bool request_number(struct request *request, const char *name, int64_t min, int6
                 max);
     return false;
 }
+
+bool request_flag(struct request *request, const char *name, bool *out) {
+    static const char *const words[][6] = {{"0", "f", "n", "no", "off", "false"},
+                                           {"1", "t", "y", "yes", "on", "true"}};
+    const char *text = target_argument(&request->target, name);
+    if (!text) return true;
+    for (size_t i = 0; i < 12; i++) {
+        if (!equal_fold(text, strlen(text), words[i / 6][i % 6])) continue;
+        *out = i >= 6;
+        return true;
+    }
+    reply_field(request, "query", name, "bool_parsing", "%s: \"%s\" is not true or false", name,
+                text);
+    return false;
+}

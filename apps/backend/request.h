@@ -84,6 +84,8 @@ const char *request_header(const struct request *request, const char *name);
 /* A whole number from the query; absent: *out keeps its value. false: it was answered with 422. */
 bool request_number(struct request *request, const char *name, int64_t min, int64_t max,
                     int64_t *out);
+/* Yes or no from the query, in any of pydantic's words; absent: *out keeps its value. false: answered. */
+bool request_flag(struct request *request, const char *name, bool *out);
 /* Goes on after something that is not the library's (disk.c). */
 void request_resume(struct request *request);
 

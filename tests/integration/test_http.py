@@ -10,6 +10,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import threading
 from pathlib import Path
 
 import httpx
@@ -122,6 +123,36 @@ def test_case_with_documents_is_deleted_on_purpose(client: httpx.Client, stack: 
     assert client.delete(f"/cases/{case['id']}?cascade=true").status_code == 204
     assert client.get(f"/documents/{document['id']}").status_code == 404
     wait_until(lambda: not file.exists(), 10, "the file is removed")
+
+
+@pytest.mark.parametrize(("word", "status"), [("True", 204), ("1", 204), ("YES", 204), ("on", 204), ("t", 204),
+                                              ("False", 409), ("0", 409), ("no", 409), ("off", 409), ("f", 409),
+                                              ("", 422), ("2", 422), ("yess", 422)])
+def test_cascade_is_said_in_words_of_pydantic(client: httpx.Client, word: str, status: int) -> None:
+    case = case_make(client)
+    document_make(client, secrets.token_bytes(20), case["id"])
+    assert client.delete(f"/cases/{case['id']}", params={"cascade": word}).status_code == status
+
+
+def test_case_is_deleted_while_uploads_arrive(client: httpx.Client, stack: LabStack, pg: psycopg.Connection) -> None:
+    """Each upload is either deleted with the case or told that there is none; the delete itself never fails."""
+    def upload(case_id: str, answers: list[int]) -> None:
+        with httpx.Client(base_url=stack.backend_url, timeout=30) as own:
+            while not answers or answers[-1] == 201:
+                answers.append(own.post(f"/cases/{case_id}/documents", files={"file": ("a.txt", b"A")}).status_code)
+
+    for _ in range(10):
+        case_id = case_make(client)["id"]
+        answers: list[list[int]] = [[] for _ in range(4)]
+        uploaders = [threading.Thread(target=upload, args=(case_id, one)) for one in answers]
+        for uploader in uploaders:
+            uploader.start()
+        wait_until(lambda: all(map(len, answers)), 10, "uploads under way")  # noqa: B023
+        assert client.delete(f"/cases/{case_id}?cascade=true").status_code == 204
+        for uploader in uploaders:
+            uploader.join()
+        assert {one[-1] for one in answers} == {404}
+    assert pg.execute("SELECT count(*) FROM documents WHERE case_id = %s", [case_id]).fetchone() == (0,)
 
 
 def test_unknown_case_is_404(client: httpx.Client) -> None:
