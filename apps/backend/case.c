@@ -43,15 +43,12 @@ static const int32_t server_fields[] = {SHARED_CASE_CREATED_AT, SHARED_CASE_UPDA
 static void case_created(struct request *request, const shared_event *event) {
     if (request_failed(request, event)) return;
     shared_record *record = shared_event_record(event, 0);
-    struct text location = {0};
-    text_add_string(&location, "/cases/");
-    target_escape(&location, shared_record_text(record, SHARED_CASE_ID));
-    if (record && !location.failed) reply_header(&request->reply, "Location", location.data);
-    text_finish(&location);
-    if (record)
-        reply_record(request, 201, record);
-    else
+    if (!record) { /* deleted again since our commit */
         reply_error(request, 404, "It is not there any more.");
+        return;
+    }
+    reply_location(request, "/cases/", shared_record_text(record, SHARED_CASE_ID));
+    reply_record(request, 201, record);
 }
 
 static void case_stored(struct request *request, const shared_event *event) {

@@ -118,9 +118,14 @@ static enum MHD_Result give_up(struct request *request) {
     return MHD_NO;
 }
 
+static void tell_origin(struct request *request) {
+    if (origin_is_listed(request)) reply_origin(&request->reply, request->guard.origin);
+}
+
 static enum MHD_Result refuse(struct request *request) {
     struct text bytes = {0};
     request->server->counts.refused++;
+    tell_origin(request);
     reply_write(&request->reply, &bytes);
     int fd = duplicate(request);
     if (fd >= 0) linger_start(request->server, fd, &bytes);
@@ -190,10 +195,7 @@ static enum MHD_Result on_body(struct request *request, const char *bytes, size_
 static enum MHD_Result answer(struct request *request) {
     peer_enter(request->server, request->peer, PEER_ANSWER);
     if (request->server->stopping) reply_header(&request->reply, "Connection", "close");
-    if (origin_is_listed(request)) {
-        reply_header(&request->reply, "Access-Control-Allow-Origin", request->guard.origin);
-        reply_header(&request->reply, "Vary", "Origin");
-    }
+    tell_origin(request);
     return reply_queue(&request->reply, request->connection) ? MHD_YES : MHD_NO;
 }
 

@@ -158,12 +158,8 @@ static void show_document(struct request *request, const shared_event *event) {
         reply_error(request, 404, "It is not there any more.");
         return;
     }
-    struct text location = {0};
     const char *id = shared_record_text(document, SHARED_DOCUMENT_ID);
-    text_add_string(&location, "/documents/");
-    target_escape(&location, id);
-    if (!location.failed) reply_header(&request->reply, "Location", location.data);
-    text_finish(&location);
+    reply_location(request, "/documents/", id);
     reply_record(request, 201, document);
     stream_document_added(request->server, shared_record_text(document, SHARED_DOCUMENT_CASE_ID),
                           id);

@@ -130,7 +130,7 @@ static bool peer_is_late(const struct server *server, struct peer *peer) {
 
 void peer_end(struct peer *peer, int status, const char *detail) {
     struct text answer = {0};
-    if (status) sse_error(&answer, status, detail);
+    if (status) sse_error(&answer, status, detail, NULL);
     /* Its client may still listen; if not, nothing is lost. */
     if (status && !answer.failed)
         (void)!send(peer->fd, answer.data, answer.size, MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -33,6 +33,24 @@ void reply_header(struct reply *reply, const char *name, const char *value) {
     reply->headers[reply->header_count++].value = copy;
 }
 
+void reply_location(struct request *request, const char *folder, const char *id) {
+    struct text location = {0};
+    if (request->target.below_api) text_add_string(&location, "/api");
+    text_add_string(&location, folder);
+    target_escape(&location, id);
+    if (location.failed)
+        request->reply.memory_out = true;
+    else
+        reply_header(&request->reply, "Location", location.data);
+    text_finish(&location);
+}
+
+void reply_origin(struct reply *reply, const char *origin) {
+    reply_header(reply, "Access-Control-Allow-Origin", origin);
+    reply_header(reply, "Access-Control-Expose-Headers", sse_exposed);
+    reply_header(reply, "Vary", "Origin");
+}
+
 void reply_json(struct request *request, int status, struct text *body) {
     struct reply *reply = &request->reply;
     reply->memory_out = reply->memory_out || body->failed;

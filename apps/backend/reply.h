@@ -12,7 +12,7 @@
 struct request;
 struct MHD_Connection;
 
-enum { REPLY_HEADERS_MAX = 8 };
+enum { REPLY_HEADERS_MAX = 12 };
 
 struct reply {
     int status;      /* 0: there is none yet */
@@ -33,6 +33,10 @@ struct reply {
 void reply_finish(struct reply *reply);
 /* One more header; value is copied. */
 void reply_header(struct reply *reply, const char *name, const char *value);
+/* Where the thing that was made is: folder and id, below /api when the request was. */
+void reply_location(struct request *request, const char *folder, const char *id);
+/* A page of this origin may read the answer. */
+void reply_origin(struct reply *reply, const char *origin);
 
 /* --- the ways to answer a request; each at most once a request ----------------------------------- */
 /* body is taken over. */

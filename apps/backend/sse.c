@@ -33,6 +33,15 @@ void sse_event(struct text *out, const char *id, const char *json, const char *d
     text_add_string(out, "\n\n");
 }
 
+const char sse_exposed[] =
+    "Accept-Ranges, Content-Disposition, Content-Range, ETag, Location, Retry-After";
+
+static void add_origin(struct text *out, const char *origin) {
+    if (!origin) return;
+    text_format(out, "Access-Control-Allow-Origin: %s\r\n", origin);
+    text_format(out, "Access-Control-Expose-Headers: %s\r\nVary: Origin\r\n", sse_exposed);
+}
+
 void sse_head(struct text *out, const char *origin) {
     text_add_string(out, "HTTP/1.1 200 OK\r\n"
                          "Content-Type: text/event-stream; charset=utf-8\r\n"
@@ -40,7 +49,7 @@ void sse_head(struct text *out, const char *origin) {
                          "X-Accel-Buffering: no\r\n"
                          "X-Content-Type-Options: nosniff\r\n"
                          "Connection: close\r\n");
-    if (origin) text_format(out, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", origin);
+    add_origin(out, origin);
     text_add_string(out, "\r\n:\n\n");
 }
 
@@ -81,16 +90,19 @@ void sse_answer(struct text *out, int status, const char *content_type, const ch
     if (status != 204) text_add(out, body, size);
 }
 
-void sse_error(struct text *out, int status, const char *detail) {
+void sse_error(struct text *out, int status, const char *detail, const char *origin) {
     struct text body = {0};
+    struct text headers = {0};
+    text_add_string(&headers, status == 503 ? "Retry-After: 2\r\n" : "");
+    add_origin(&headers, origin);
     text_add_string(&body, "{\"detail\":");
     text_add_json(&body, detail, strlen(detail));
     text_add_string(&body, "}");
-    if (body.failed)
+    if (body.failed || headers.failed)
         out->failed = true;
     else
-        sse_answer(out, status, "application/json", status == 503 ? "Retry-After: 2\r\n" : "",
-                   body.data, body.size);
+        sse_answer(out, status, "application/json", headers.data, body.data, body.size);
+    text_finish(&headers);
     text_finish(&body);
 }
 

@@ -249,7 +249,7 @@ void stream_answer(struct stream *stream, int status, const char *format, ...) {
     vsnprintf(detail, sizeof detail, format, arguments);
     va_end(arguments);
     struct text bytes = {0};
-    sse_error(&bytes, status, detail);
+    sse_error(&bytes, status, detail, stream->origin);
     linger_start(stream->server, stream_leave(stream), &bytes);
 }
 

@@ -35,8 +35,10 @@ static enum target_status segments_parse(struct target *target, char *path, char
         char *segment = from + 1; /* behind the slash */
         from = to;
         if (!target->segment_count && to - segment == 3 && !memcmp(segment, "api", 3) &&
-            path == segment - 1)
+            path == segment - 1) {
+            target->below_api = true;
             continue;
+        }
         if (to == end && segment == end && !target->segment_count) break; /* "/" and "/api/" */
         if (target->segment_count == TARGET_SEGMENTS_MAX) return TARGET_TOO_LONG;
         /* The next segment's slash becomes this one's NUL only after it was passed. */

@@ -20,6 +20,7 @@ struct target_argument {
 
 struct target {
     char *bytes; /* what all pointers go into; free with target_finish */
+    bool below_api;
     int32_t segment_count;
     const char *segments[TARGET_SEGMENTS_MAX];
     int32_t argument_count;

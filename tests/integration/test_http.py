@@ -54,7 +54,7 @@ def test_case_is_made_read_changed_deleted(client: httpx.Client) -> None:
     made = client.post("/api/cases", json={"title": "Müller ./. Meier", "description": "Lease"})
     assert made.status_code == 201
     case = made.json()
-    assert made.headers["Location"] == f"/cases/{case['id']}"
+    assert made.headers["Location"] == f"/api/cases/{case['id']}"
     assert set(case) == {"id", "title", "description", "created_at", "updated_at"}
     assert client.get(f"/cases/{case['id']}").json() == case
     changed = client.patch(f"/cases/{case['id']}", json={"description": None, "title": "Meier"})
@@ -287,6 +287,15 @@ def test_extraction_is_queued_for_each_document(stack: LabStack, client: httpx.C
     assert document in json.dumps(redis_client.lrange("celery", 0, -1)) or \
         any(document.encode() in __import__("base64").b64decode(json.loads(text)["body"])
             for text in redis_client.lrange("celery", 0, -1))
+
+
+def test_location_is_where_the_request_was(client: httpx.Client) -> None:
+    for prefix in ("", "/api"):
+        for made in (client.post(f"{prefix}/cases", json={"title": "x"}),
+                     client.post(f"{prefix}/documents", files={"file": ("a.txt", b"A")})):
+            location = made.headers["Location"]
+            assert location.startswith(f"{prefix}/{'cases' if 'title' in made.json() else 'documents'}/")
+            assert client.get(location).json()["id"] == made.json()["id"]
 
 
 def test_shared_file_goes_with_its_last_document(client: httpx.Client, stack: LabStack) -> None:

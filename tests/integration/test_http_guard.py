@@ -115,9 +115,34 @@ def test_listed_origin_may_change_things(stack: LabStack) -> None:
         assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (201, "https://front.example")
         asked = stack.client.options("/cases", headers=origin)
         assert "POST" in asked.headers["Access-Control-Allow-Methods"]
+        assert "Location" in answer.headers["Access-Control-Expose-Headers"]
+        assert answer.headers["Vary"] == "Origin"
         other = stack.client.post("/cases", json={"title": "x"}, headers={"Origin": "https://evil.example"})
         assert other.status_code == 403
         assert "Access-Control-Allow-Origin" not in stack.client.get("/livez").headers
+
+
+def test_listed_origin_may_read_refusals_and_streams(stack: LabStack) -> None:
+    """Also those answers that libmicrohttpd does not send: early refusals, and streams with what stands instead."""
+    client, origin = stack.client, {"Origin": "https://front.example"}
+    with stack.backend_with(BACKEND_ALLOWED_ORIGINS=origin["Origin"], MAX_UPLOAD_BYTES="1000"):
+        done = client.post("/documents", files={"file": ("a.txt", b"A")}).json()["id"]
+        with stack.pg_connect() as pg:
+            pg.execute("UPDATE documents SET extraction_status = 'completed', updated_at = now() WHERE id = %s", [done])
+        with client.stream("GET", f"/documents/{done}/progress", headers=origin) as live:
+            last_id = next(line for line in live.iter_lines() if line.startswith("id:"))[3:].strip()
+        answers = {
+            413: client.post("/documents", files={"file": ("a.bin", b"x" * 2_000_000)}, headers=origin),
+            422: client.post("/documents", content=b"x", headers=origin),
+            404: client.get("/documents/none/progress", headers=origin),
+            204: client.get(f"/documents/{done}/progress", headers=origin | {"Last-Event-ID": last_id}),
+            200: live,
+        }
+        for status, answer in answers.items():
+            assert answer.status_code == status
+            assert answer.headers["Access-Control-Allow-Origin"] == origin["Origin"], status
+            assert "Retry-After" in answer.headers["Access-Control-Expose-Headers"], status
+            assert answer.headers["Vary"] == "Origin", status
 
 
 # -- deadlines --------------------------------------------------------------------------------------------------------
