@@ -65,9 +65,12 @@ static bool open_file(struct upload *upload, const struct multipart_part *part) 
 static bool upload_part(struct multipart_owner *owner, const struct multipart_part *part) {
     struct upload *upload = (struct upload *)owner;
     if (equal_fold(part->name, part->name_size, "file")) return open_file(upload, part);
-    upload->target = UPLOAD_IGNORED; /* fields of other versions of the page do no harm */
-    if (equal_fold(part->name, part->name_size, "case_id")) upload->target = UPLOAD_CASE_ID;
-    if (equal_fold(part->name, part->name_size, "id")) upload->target = UPLOAD_ID;
+    bool is_case = equal_fold(part->name, part->name_size, "case_id");
+    bool is_id = equal_fold(part->name, part->name_size, "id");
+    /* Fields of other versions of the page do no harm. Of a field that comes twice the last one counts. */
+    upload->target = is_case ? UPLOAD_CASE_ID : is_id ? UPLOAD_ID : UPLOAD_IGNORED;
+    if (is_case) text_finish(&upload->case_id);
+    if (is_id) text_finish(&upload->id);
     return true;
 }
 

@@ -89,6 +89,15 @@ def test_document_takes_the_id_and_case_of_the_form(client: httpx.Client, pg: ps
     assert row == (name, "a.txt", "pending")
 
 
+def test_last_of_two_fields_counts(client: httpx.Client) -> None:
+    cases = [client.post("/cases", json={"title": "x"}).json()["id"] for _ in range(2)]
+    names = [f"twice-{secrets.token_hex(6)}" for _ in range(2)]
+    body = form(*(part("id", name.encode()) for name in names), *(part("case_id", case.encode()) for case in cases),
+                part("file", b"A", "a.txt"))
+    document = client.post("/documents", content=body, headers=FORM_TYPE).json()
+    assert (document["id"], document["case_id"]) == (names[1], cases[1])
+
+
 def test_empty_fields_are_none(client: httpx.Client) -> None:
     document = upload(client, b"text", case_id=b"", id=b"").json()
     assert document["case_id"] is None
