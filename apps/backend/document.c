@@ -62,6 +62,7 @@ void document_get(struct request *request) {
 static void document_deleted(struct request *request, const shared_event *event) {
     if (request_failed(request, event)) return;
     files_release(request);
+    stream_document_gone(request->server, request->id);
     reply_empty(request, 204);
 }
 

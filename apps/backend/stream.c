@@ -303,6 +303,13 @@ void stream_document_added(struct server *server, const char *case_id, const cha
     }
 }
 
+/* Should it be lost: the library looks at the row of what was silent for half a minute. */
+void stream_document_gone(struct server *server, const char *document_id) {
+    shared_progress_publish(server->client, document_id, 100, "failed", "The document was deleted",
+                            0);
+    server->asked = true;
+}
+
 /* --- what daemon.c's routes call ------------------------------------------------------------------- */
 
 static struct stream *stream_new(struct request *request, enum stream_kind kind) {

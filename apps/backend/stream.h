@@ -26,6 +26,9 @@ void streams_sweep(struct server *server);
 /* A document came into a case, or is read again. case_id NULL: into none. */
 void stream_document_added(struct server *server, const char *case_id, const char *document_id);
 
+/* It was deleted: its viewers, those of other processes too, hear it as a failure, which ends. */
+void stream_document_gone(struct server *server, const char *document_id);
+
 /* --- for daemon.c: a stream that a handler prepared ------------------------------------------------ */
 /* Takes fd over and begins to listen. */
 void stream_begin(struct stream *stream, int fd);

@@ -137,6 +137,27 @@ def test_failed_document_ends_with_its_reason(url: str, client: httpx.Client, pg
         assert again.status == 204
 
 
+def test_deleted_document_ends_its_streams(url: str, client: httpx.Client) -> None:
+    case = client.post("/cases", json={"title": "x"}).json()["id"]
+    document, other = document_make(client, case), document_make(client)
+    paths = (f"/documents/{document}/progress", f"/cases/{case}/progress",
+             f"/progress?document_id={document}&document_id={other}")
+    with contextlib.ExitStack() as open_ones:
+        lives = [open_ones.enter_context(stream(url, path)) for path in paths]
+        for live in lives:
+            while live.event().data.get("document_id", document) != document:
+                pass
+        assert client.delete(f"/documents/{document}").status_code == 204
+        for live in lives:
+            event = live.event()
+            while event.data.get("document_id", document) != document:
+                event = live.event()
+            assert (event.data["step"], event.data["final"]) == ("failed", True)
+        assert lives[0].event() is None
+    with stream(url, paths[0], last_id=lives[0].last_id) as again:
+        assert again.status == 404
+
+
 def test_unknown_document_is_404_as_json(url: str) -> None:
     with stream(url, "/documents/none/progress") as live:
         assert live.status == 404
