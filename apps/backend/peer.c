@@ -13,8 +13,9 @@
 #include "sse.h"
 
 enum {
-    WINDOW_MS = 10000,
-    LEFT_MS_MAX = 3000 /* an end that was missed lies no further back than the last bytes */
+    BODY_WINDOW_MS = 10000,
+    ANSWER_WINDOW_MS = 60000, /* a reader may pause so long: a viewer of progress may, too */
+    LEFT_MS_MAX = 3000        /* an end that was missed lies no further back than the last bytes */
 };
 
 struct peer {
@@ -99,8 +100,9 @@ struct request **peer_request(struct peer *peer) {
 
 /* Whether fewer bytes moved in the window than must; starts the next window. */
 static bool peer_is_slow(const struct server *server, struct peer *peer) {
-    if (server->now_ms - peer->window_ms < WINDOW_MS) return false;
-    uint64_t least = (uint64_t)(server->settings.body_rate_min * WINDOW_MS / 1000);
+    int64_t window_ms = peer->phase == PEER_ANSWER ? ANSWER_WINDOW_MS : BODY_WINDOW_MS;
+    if (server->now_ms - peer->window_ms < window_ms) return false;
+    uint64_t least = (uint64_t)(server->settings.body_rate_min * window_ms / 1000);
     uint64_t moved = peer->window_bytes;
     if (peer->phase == PEER_ANSWER) {
         uint64_t acknowledged = peer_acknowledged(peer);
@@ -141,6 +143,9 @@ void peer_end(struct peer *peer, int status, const char *detail) {
 
 /* Only a client that has asked for something and was not answered yet is told. */
 static void peer_end_late(struct peer *peer) {
+    if (peer->phase == PEER_ANSWER)
+        shared_log("backend", SHARED_INFO,
+                   "an answer was cut: its reader took next to nothing of it");
     bool asked = peer->phase == PEER_HEAD || peer->phase == PEER_BODY;
     peer_end(peer, asked ? 408 : 0, "The request came too slowly.");
 }

@@ -21,7 +21,7 @@ struct settings {
     int64_t streams_max;
     int64_t header_timeout_ms;
     int64_t keepalive_ms;
-    int64_t body_rate_min; /* bytes a second, over BODY_WINDOW_MS */
+    int64_t body_rate_min; /* bytes a second, over a window (peer.c) */
     int64_t upload_bytes_max;
     int64_t ping_ms;
     int64_t stream_age_ms;

@@ -95,7 +95,7 @@ const struct setting settings[] = {
     INT("BACKEND_HEADER_TIMEOUT_MS", "10000", 10, 600000, "ms",
         "Time the head of a request may take to arrive"),
     INT("BACKEND_BODY_RATE_MIN", "1024", 0, GIB, "bytes/s",
-        "Lowest speed of a request's body; 0: any"),
+        "Lowest speed of a request's body over 10 s, and of an answer over a minute; 0: any"),
     INT("BACKEND_CONNECTIONS_MAX", "10000", 1, 1000000, "connections",
         "Connections a process holds"),
     INT("BACKEND_CONNECTIONS_PER_ADDRESS", "0", 0, 1000000, "connections",
