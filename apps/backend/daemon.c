@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "linger.h"
+#include "metrics.h"
 #include "peer.h"
 #include "request.h"
 #include "route.h"
@@ -124,7 +125,7 @@ static void tell_origin(struct request *request) {
 
 static enum MHD_Result refuse(struct request *request) {
     struct text bytes = {0};
-    request->server->counts.refused++;
+    metrics_add(request->server, METRIC_REFUSED, 1);
     tell_origin(request);
     reply_write(&request->reply, &bytes);
     int fd = duplicate(request);
@@ -161,7 +162,7 @@ static enum MHD_Result expect_body(struct request *request, const struct route *
 
 static enum MHD_Result on_head(struct request *request, const char *path, const char *method,
                                const char *version) {
-    request->server->counts.requests++;
+    metrics_add(request->server, METRIC_REQUESTS, 1);
     int status = request_guard(request, path, method, version);
     if (status) {
         if (status == 405)

@@ -29,7 +29,7 @@ void stream_case(struct request *request);
 void health_show(struct request *request);
 void health_live(struct request *request);
 void health_ready(struct request *request);
-void health_metrics(struct request *request);
+void metrics_show(struct request *request);
 void page_show(struct request *request);
 void openapi_show(struct request *request);
 

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT
- * health.c - whether the servers answer, and the counters. Never restarts anything.
+ * health.c - whether the servers answer. Never restarts anything.
  */
 #include "health.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "calls.h"
 #include "handlers.h"
-#include "linger.h"
 #include "main.h"
-#include "peer.h"
-#include "release.h"
-#include "stream.h"
 
 enum { ASK_MS = 2000, ASK_START_MS = 100, SILENT_MS = 3000, TELL_MS = 5000, RELAY_PAUSE_MS = 1000 };
 
@@ -30,10 +25,8 @@ struct probe {
     char error[256];
 };
 
-enum { PROBES = 2 };
-
 struct health {
-    struct probe probes[PROBES];
+    struct probe probes[HEALTH_RELAY];
     bool started;
     int64_t start_ms;
     uint64_t relay_tag; /* 0: it does not run */
@@ -43,9 +36,9 @@ struct health {
 struct health *health_new(void) {
     struct health *health = calloc(1, sizeof *health);
     if (!health) return NULL;
-    health->probes[0] =
+    health->probes[HEALTH_POSTGRES] =
         (struct probe){.name = "postgres", .domain = SHARED_POSTGRES, .error = "not asked yet"};
-    health->probes[1] =
+    health->probes[HEALTH_REDIS] =
         (struct probe){.name = "redis", .domain = SHARED_REDIS, .error = "not asked yet"};
     health->start_ms = loop_now_ms();
     return health;
@@ -126,12 +119,17 @@ static bool all_good(const struct health *health) {
 
 void health_tick(struct server *server) {
     struct health *health = server->health;
-    for (int i = 0; i < PROBES; i++) probe_tick(server, &health->probes[i]);
+    for (int i = 0; i < HEALTH_RELAY; i++) probe_tick(server, &health->probes[i]);
     if (!health->started && all_good(health)) {
         health->started = true;
         shared_log("backend", SHARED_INFO, "ready");
     }
     relay_tick(server);
+}
+
+bool health_has(const struct server *server, enum health_part part) {
+    const struct health *health = server->health;
+    return part == HEALTH_RELAY ? health->relay_tag != 0 : health->probes[part].good;
 }
 
 bool health_is_started(const struct server *server) {
@@ -143,7 +141,7 @@ int health_verdict(const struct server *server) {
     bool hopeless = health->probes[0].hopeless || health->probes[1].hopeless;
     bool too_long = server->now_ms - health->start_ms >= server->settings.startup_ms;
     if (health->started || (!hopeless && !too_long)) return 0;
-    for (int i = 0; i < PROBES; i++)
+    for (int i = 0; i < HEALTH_RELAY; i++)
         if (!health->probes[i].good)
             shared_log_with("backend", SHARED_ERROR, health->probes[i].error, "gave_up_waiting_for",
                             health->probes[i].name);
@@ -165,7 +163,7 @@ static void answer_state(struct request *request, bool good, const char *bad) {
     const struct health *health = request->server->health;
     struct text body = {0};
     text_format(&body, "{\"status\":\"%s\"", good ? "ok" : bad);
-    for (int i = 0; i < PROBES; i++) add_probe(&body, &health->probes[i]);
+    for (int i = 0; i < HEALTH_RELAY; i++) add_probe(&body, &health->probes[i]);
     text_format(&body, ",\"version\":\"%s\"}", shared_version_text());
     if (!good) reply_header(&request->reply, "Retry-After", "2");
     reply_json(request, good ? 200 : 503, &body);
@@ -187,39 +185,4 @@ void health_live(struct request *request) {
     struct text body = {0};
     text_add_string(&body, "{\"status\":\"ok\"}");
     reply_json(request, 200, &body);
-}
-
-void health_metrics(struct request *request) {
-    const struct server *server = request->server;
-    const struct {
-        const char *name, *type, *help;
-        uint64_t value;
-    } rows[] = {
-        {"http_requests_total", "counter", "Requests", server->counts.requests},
-        {"http_refused_total", "counter", "Requests refused before a handler saw them whole",
-         server->counts.refused},
-        {"http_connections", "gauge", "Open connections", (uint64_t)peers_open(server->peers)},
-        {"http_requests_open", "gauge", "Requests under way",
-         (uint64_t)requests_open(server->requests)},
-        {"http_lingering", "gauge", "Refused connections that are drained",
-         (uint64_t)lingers_open(server->lingers)},
-        {"uploads_total", "counter", "Documents uploaded", server->counts.uploads},
-        {"upload_bytes_total", "counter", "Bytes of them", server->counts.upload_bytes},
-        {"progress_streams", "gauge", "Viewers of progress",
-         (uint64_t)streams_open(server->streams)},
-        {"progress_events_total", "counter", "Events told to viewers", server->counts.events},
-        {"releases", "gauge", "Files whose removal is under way", (uint64_t)releases_open()},
-        {"postgres_up", "gauge", "PostgreSQL answers", server->health->probes[0].good},
-        {"redis_up", "gauge", "Redis answers", server->health->probes[1].good},
-        {"relay_up", "gauge", "The relay of the outbox runs", server->health->relay_tag != 0},
-    };
-    struct text body = {0};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        text_format(
-            &body,
-            "# HELP lex_backend_%s %s.\n# TYPE lex_backend_%s %s\nlex_backend_%s %" PRIu64 "\n",
-            rows[i].name, rows[i].help, rows[i].name, rows[i].type, rows[i].name, rows[i].value);
-    reply_json(request, 200, &body);
-    if (request->reply.status == 200)
-        request->reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
 }

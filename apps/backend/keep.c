@@ -21,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "metrics.h"
 #include "release.h"
 #include "stream.h"
 
@@ -188,8 +189,8 @@ static void document_stored(struct request *request, const shared_event *event) 
         return;
     }
     request->session_spoilt = false;
-    request->server->counts.uploads++;
-    request->server->counts.upload_bytes += request->upload->size;
+    metrics_add(request->server, METRIC_UPLOADS, 1);
+    metrics_add(request->server, METRIC_UPLOAD_BYTES, request->upload->size);
     const char *id = shared_record_text(request->record, SHARED_DOCUMENT_ID);
     uint64_t tag = request_wait(request, show_document);
     if (tag) request_asked(request, shared_session_get(request->session, SHARED_DOCUMENT, id, tag));

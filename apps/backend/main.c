@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "metrics.h"
 #include "upload.h"
 
 enum { KEEPALIVE_MS = 75000, SHUTDOWN_MS = 10000, DESCRIPTORS_OWN = 64 };
@@ -69,6 +70,11 @@ static int run(struct server *server) {
     if (server->upload_fd < 0) return EXIT_SETTINGS;
     server->listen_fd = socket_listen(&server->settings);
     if (server->listen_fd < 0) return EXIT_SETTINGS;
+    server->metrics = metrics_new(server->settings.processes);
+    if (!server->metrics) {
+        shared_log("backend", SHARED_ERROR, "no memory for the metrics");
+        return EXIT_FAILURE;
+    }
     return server->settings.processes > 1 ? processes_run(server) : server_run(server);
 }
 
@@ -85,6 +91,7 @@ int main(int count, char **words) {
     }
     shared_log_configure(server.config);
     int code = run(&server);
+    metrics_free(server.metrics);
     if (server.listen_fd >= 0) close(server.listen_fd);
     if (server.upload_fd >= 0) close(server.upload_fd);
     shared_config_free(server.config);

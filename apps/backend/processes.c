@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "main.h"
+#include "metrics.h"
 
 enum { PROCESSES_MAX = 256, RESTART_PAUSE_S = 1, KILL_AFTER_MS = 15000 };
 
@@ -36,6 +37,7 @@ static void start_child(struct family *family, int index) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     sigprocmask(SIG_SETMASK, &family->before, NULL);
     if (getppid() != parent) _exit(EXIT_FAILURE);
+    family->server->slot = index;
     exit(server_run(family->server));
 }
 
@@ -61,8 +63,11 @@ static int reap(struct family *family) {
     int status = 0;
     int alive = 0;
     for (pid_t child; (child = waitpid(-1, &status, WNOHANG)) > 0;) {
-        for (int i = 0; i < family->count; i++)
-            if (family->children[i] == child) family->children[i] = 0;
+        for (int i = 0; i < family->count; i++) {
+            if (family->children[i] != child) continue;
+            family->children[i] = 0;
+            metrics_forget(family->server, i);
+        }
         note_end(family, status);
     }
     for (int i = 0; i < family->count; i++) alive += family->children[i] != 0;

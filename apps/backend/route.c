@@ -63,7 +63,7 @@ static const struct route routes[] = {
      .response_type = json},
     {"GET", "/readyz", BODY_NONE, 200, health_ready, "Whether requests should be sent here",
      .response_type = json},
-    {"GET", "/metrics", BODY_NONE, 200, health_metrics, "Counters, in Prometheus' text form",
+    {"GET", "/metrics", BODY_NONE, 200, metrics_show, "Counters, in Prometheus' text form",
      .response_type = "text/plain"},
     {"GET", "/openapi.json", BODY_NONE, 200, openapi_show, "This description",
      .response_type = json},

@@ -19,6 +19,7 @@
 #include "health.h"
 #include "linger.h"
 #include "main.h"
+#include "metrics.h"
 #include "peer.h"
 #include "release.h"
 #include "request.h"
@@ -112,6 +113,7 @@ static void turn(struct run *run) {
     tick(run);
     if (server->asked) drain_client(server); /* what was asked for goes out now */
     streams_bury(server);
+    metrics_note(server);
 }
 
 static bool is_busy(const struct run *run) {

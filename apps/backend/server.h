@@ -53,9 +53,8 @@ struct server {
     struct streams *streams;
     struct disk *disk;
     struct health *health;
-    struct {
-        uint64_t requests, refused, uploads, upload_bytes, events;
-    } counts; /* for /metrics */
+    struct metrics *metrics; /* of all processes */
+    int64_t slot;            /* of this one in them */
 };
 
 /* Makes every part and runs until a signal; an exit code. */

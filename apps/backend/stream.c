@@ -19,6 +19,7 @@
 #include "follow.h"
 #include "handlers.h"
 #include "linger.h"
+#include "metrics.h"
 
 enum {
     FIRST_EVENT_MS = 5000, /* the state of a document comes from a server: not longer than this */
@@ -154,7 +155,7 @@ static void stream_keep_newest(struct stream *stream, struct follow *follow, str
 }
 
 void stream_send_event(struct stream *stream, struct follow *follow, struct text *event) {
-    stream->server->counts.events++;
+    metrics_add(stream->server, METRIC_EVENTS, 1);
     if (event->failed)
         stream_end(stream, true);
     else if (!stream->pending)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -555,6 +556,37 @@ def test_several_processes_share_the_port(stack: LabStack) -> None:
         for _ in range(20):
             with httpx.Client(base_url=stack.backend_url) as client:
                 assert client.get(f"/cases/{case['id']}").status_code == 200
+
+
+def metric(stack: LabStack, name: str) -> int:
+    """From whichever process takes a new connection."""
+    with httpx.Client(base_url=stack.backend_url) as client:
+        return int(client.get("/metrics").text.split(f"\nlex_backend_{name} ")[1].split()[0])
+
+
+def test_metrics_are_those_of_all_processes(stack: LabStack) -> None:
+    """Whichever answers; and one that takes the place of a dead one goes on counting."""
+    with stack.backend_with(BACKEND_PROCESSES="3") as process:
+        before = metric(stack, "http_requests_total")
+        with contextlib.ExitStack() as open_ones:
+            for _ in range(30):
+                one = open_ones.enter_context(httpx.Client(base_url=stack.backend_url))
+                assert one.get("/livez").status_code == 200
+            assert metric(stack, "http_requests_total") == before + 31
+            assert metric(stack, "http_connections") == 31
+            wait_until(lambda: metric(stack, "relay_up") == 1, 10, "all relays run")
+        before = metric(stack, "http_requests_total")
+        for child in children_of(process):
+            os.kill(child, signal.SIGKILL)
+            wait_until(lambda: child not in children_of(process), 10, "it is gone")  # noqa: B023
+        wait_until(lambda: len(children_of(process)) == 3, 10, "they were replaced")
+        assert metric(stack, "http_requests_total") == before + 1
+        assert metric(stack, "http_connections") == 1
+
+
+def children_of(process: Process) -> list[int]:
+    found = subprocess.run(["pgrep", "-P", str(process.pid)], capture_output=True, text=True, check=False)
+    return [int(line) for line in found.stdout.split()]
 
 
 def test_idle_backend_is_small(stack: LabStack) -> None:
