@@ -31,6 +31,7 @@ class Play:
         self.committed: dict[str, str] = {}
         self.seen: dict[str, str] = {}
         self.held: dict[str, Document] = {}  # objects that must be the session's own
+        self.kept: dict[str, Document] = {}  # those of what is committed
         self.said: list[str] = []
 
     def word(self) -> str:
@@ -98,14 +99,21 @@ class Play:
 
     async def commit(self) -> None:
         await self.db.commit()
-        self.committed = dict(self.seen)
+        self.committed, self.kept = dict(self.seen), dict(self.held)
 
     async def rollback(self) -> None:
         await self.db.rollback()
-        self.seen, self.held = dict(self.committed), {}
+        self.undone(self.committed, self.kept)
+
+    def undone(self, seen: dict[str, str], held: dict[str, Document]) -> None:
+        """Objects are the session's, as they were, without being asked for."""
+        self.seen, self.held = dict(seen), dict(held)
+        for key, document in held.items():
+            assert document in self.db and document.file_name == seen[key], key
+        assert self.db.new == self.db.dirty == self.db.deleted == []
 
     async def nested(self) -> None:
-        before = dict(self.seen)
+        before, held = dict(self.seen), dict(self.held)
         try:
             async with self.db.begin_nested():
                 for _ in range(self.chance.randrange(5)):
@@ -113,7 +121,7 @@ class Play:
                 if self.chance.random() < 0.5:
                     raise Undone
         except Undone:
-            self.seen, self.held = before, {}
+            self.undone(before, held)
 
     async def step(self, names: tuple[str, ...]) -> None:
         name = self.chance.choice(names)

@@ -115,7 +115,7 @@ class AsyncSession:
 
     @property
     def deleted(self) -> list[Model]:
-        return list(self._unit.deleted)
+        return list(self._unit.deleted.values())
 
     def enqueue(self, task: str, *args: Any, key: str | None = None) -> None:
         """A task that is sent if and only if this session commits."""
@@ -228,12 +228,10 @@ class Transaction:
 
 class Savepoint:
     def __init__(self, session: AsyncSession) -> None:
-        self._session, self._name, self._mark = session, "", 0
+        self._session = session
 
     async def __aenter__(self) -> Savepoint:
-        unit = self._session._unit
-        self._name = await self._session._run(unit.savepoint())
-        self._mark = len(unit.stored)
+        self._level = await self._session._run(self._session._unit.savepoint())
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
@@ -245,10 +243,10 @@ class Savepoint:
                 await self.rollback()
 
     async def commit(self) -> None:
-        self._session._unit.release(self._name)
+        await self._session._run(self._session._unit.release(self._level))
 
     async def rollback(self) -> None:
-        await self._session._run(self._session._unit.rollback_to(self._name, self._mark))
+        await self._session._run(self._session._unit.rollback_to(self._level))
 
     def __await__(self) -> Generator[Any, None, Savepoint]:
         return self.__aenter__().__await__()

@@ -130,11 +130,11 @@ class Model(metaclass=ModelMeta):
         if watch is not None and watch.stored and watch.unit is not None:
             if name in self._keys and self.__dict__.get(name) != value:
                 raise AttributeError(f"{type(self).__name__}.{name}: the key of a stored row does not change")
+            watch.unit.touch(self, name)
             if self._changes is None:
                 self.__dict__["_changes"] = {name}
             else:
                 self._changes.add(name)
-            watch.unit.touch(self)
         self.__dict__[name] = value
 
     def __eq__(self, other: object) -> bool:
