@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from shared import errors
-from shared.database import AsyncSession, async_session
+from shared.database import AsyncSession, async_session, select
 from shared.models import Case, Document, DocumentPage
 from shared.sync import session
 
@@ -229,6 +229,30 @@ async def test_what_got_its_key_from_the_library_can_be_deleted_at_once() -> Non
         async with db.begin_nested():
             await db.delete(case)
         assert await db.scalar("SELECT count(*) FROM cases") == 1
+
+
+async def test_a_savepoint_writes_at_its_exit_and_fails_there(pg: psycopg.Connection) -> None:
+    async with async_session.begin() as db:
+        document = await db.get_one(Document, "doc-1")
+        document.file_name = "b.pdf"
+        taken = Case(id="c0", title="taken")
+        with pytest.raises(errors.ConflictError):
+            async with db.begin_nested():
+                document.file_name = "c.pdf"
+                db.add(taken)
+        assert taken not in db and document.file_name == "b.pdf"
+        document.error = "why"
+    assert pg.execute("SELECT file_name, error FROM documents").fetchall() == [("b.pdf", "why")]
+    assert pg.execute("SELECT title FROM cases").fetchall() == [("old",)]
+
+
+async def test_a_savepoint_without_async_with_fails_at_its_commit() -> None:
+    async with async_session.begin() as db:
+        savepoint = await db.begin_nested()
+        db.add(Case(id="c0", title="taken"))
+        with pytest.raises(errors.ConflictError):
+            await savepoint.commit()
+        assert [case.title for case in await db.scalars(select(Case))] == ["old"]
 
 
 async def test_what_comes_while_a_commit_is_under_way_is_kept(pg: psycopg.Connection) -> None:

@@ -183,7 +183,7 @@ class AsyncSession:
         return Transaction(self, isolation, read_only, deferrable)
 
     def begin_nested(self) -> Savepoint:
-        """``async with db.begin_nested(): ...`` undoes its own part at an exception."""
+        """``async with db.begin_nested(): ...`` writes its own part at its end, and undoes it at an exception."""
         return Savepoint(self)
 
     def in_transaction(self) -> bool:
@@ -243,7 +243,13 @@ class Savepoint:
                 await self.rollback()
 
     async def commit(self) -> None:
-        await self._session._run(self._session._unit.release(self._level))
+        """Writes what waits; when that is refused, its part is undone."""
+        try:
+            await self._session._run(self._session._unit.release(self._level))
+        except BaseException:
+            with contextlib.suppress(SharedError):  # a cancel has failed the whole transaction
+                await self.rollback()
+            raise
 
     async def rollback(self) -> None:
         await self._session._run(self._session._unit.rollback_to(self._level))

@@ -422,15 +422,14 @@ class Unit:
         yield lambda tag: native.session_rollback_to(handle, level.name, tag)
 
     def release(self, level: Level) -> Work[None]:
-        self.changes_give()
+        """What waits is written before it: what is refused is refused here, where it can still be undone."""
+        yield from self.flush()
         native.session_release(self.session(), level.name)
         place = self.levels.index(level)
         for item, values in chain(*(inner.before.values() for inner in self.levels[place:])):
             before = self.levels[place - 1].before.setdefault(id(item), (item, {}))[1]
             before.update((name, value) for name, value in values.items() if name not in before)
         del self.levels[place:]
-        return
-        yield  # a generator as the others are
 
     def close(self) -> None:
         """Rolls back what is open."""
