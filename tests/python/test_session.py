@@ -504,3 +504,35 @@ async def test_a_long_session_stays_small() -> None:
             await db.rollback()
         assert len(db._unit.watches) < 100 and len(db._unit.levels) == 1
         assert kept in db and kept.title == "x"
+
+
+# --- statements -------------------------------------------------------------------------------------------------------
+
+
+async def test_an_order_by_name_is_a_column_or_a_label() -> None:
+    await document_with_chunks(3)
+    orders = [(select(DocumentChunk.chunk_index).order_by("chunk_index DESC"), [2, 1, 0]),
+              (select(DocumentChunk.chunk_index, Document.id).order_by("chunk_index").limit(1), [0]),
+              (select(DocumentChunk.chunk_index.label("place")).order_by(" place desc "), [2, 1, 0]),
+              (select(func.count()).select_from(Document).order_by("count"), [1])]
+    async with async_session() as db:
+        assert [chunk.chunk_index for chunk in await db.scalars(
+            select(DocumentChunk).order_by("document_id", "chunk_index desc"))] == [2, 1, 0]
+        for statement, wanted in orders:
+            assert await db.scalars(statement) == wanted
+
+
+@pytest.mark.parametrize("name", ["id; DROP TABLE cases", "(SELECT pg_sleep(9))", "no_such", "id desc, title", "1", "",
+                                  "id desc nulls first", 'id"', "cases.id"])
+def test_sql_as_an_order_is_refused(name: str) -> None:
+    with pytest.raises(errors.InvalidError, match="neither a column"):
+        select(Case).order_by(name)
+
+
+def test_text_as_an_answer_is_refused() -> None:
+    for wrong in (lambda: select("version()"), lambda: update(Case).values(title="x").returning("id")):
+        with pytest.raises(errors.InvalidError, match="no text"):
+            wrong()  # type: ignore[no-untyped-call]
+    for nonsense in (lambda: select(1), lambda: select(Case).order_by(None), lambda: select(text("1"))):
+        with pytest.raises(TypeError):
+            nonsense()  # type: ignore[no-untyped-call]

@@ -6,8 +6,11 @@ shape are SQLAlchemy's, which is not needed; its own ``select`` works on the sam
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from .errors import InvalidError
 
 if TYPE_CHECKING:
     from .model import Model
@@ -16,6 +19,7 @@ __all__ = ["Column", "Condition", "Delete", "Insert", "Select", "Update", "and_"
            "or_", "select", "text", "update"]
 
 T = TypeVar("T")
+ORDER = re.compile(r"\s*(\w+)(?:\s+(asc|desc))?\s*", re.IGNORECASE)
 WORDS = {None: "NULL", True: "TRUE", False: "FALSE"}
 
 
@@ -232,10 +236,12 @@ class Select(Statement, Generic[T]):
     def __init__(self, *what: Any) -> None:
         if not what:
             raise TypeError("select() of what? A model, or columns of it")
+        for part in what:
+            answer_check(part, "select")
         self.what = what
         self.entity = what[0] if len(what) == 1 and isinstance(what[0], type) else None
         self._where: list[Condition] = []
-        self._order: list[Any] = []
+        self._order: list[Text] = []
         self._limit: int | None = None
         self._offset: int | None = None
         self._lock = ""
@@ -260,9 +266,32 @@ class Select(Statement, Generic[T]):
         return self.where(*[self.entity.column(name) == value for name, value in values.items()])
 
     def order_by(self, *columns: Any) -> Select[T]:
+        """Columns, functions of them, or the name of a column or label, as "created_at" or "created_at desc"."""
         made = self._copy()
-        made._order += columns
+        made._order += [self._ordering(column) for column in columns]
         return made
+
+    def _ordering(self, column: Any) -> Text:
+        if isinstance(column, Text):
+            return column
+        if not isinstance(column, str):
+            raise TypeError(f"order_by() takes columns, as Document.id.desc(), or a name of one, not {column!r}")
+        named = ORDER.fullmatch(column)
+        place = self._named(named[1]) if named else None
+        if named is None or place is None:
+            raise InvalidError(f"order_by({column!r}): neither a column of what is selected nor a label of it, with asc"
+                               " or desc at most; SQL of your own belongs into execute()")
+        return Text(place, f" {named[2].upper()}") if named[2] else place
+
+    def _named(self, name: str) -> Text | None:
+        """A label, else a column of a model."""
+        for part in self.what:
+            if isinstance(part, Expression) and part.name == name:
+                return part if isinstance(part, Column) else Text(quote(name))
+        for part in self.what:
+            if isinstance(part, type) and name in part._names:  # type: ignore[attr-defined]
+                return part.column(name)  # type: ignore[attr-defined, no-any-return]
+        return None
 
     def limit(self, rows: int | None) -> Select[T]:
         made = self._copy()
@@ -299,7 +328,7 @@ class Select(Statement, Generic[T]):
                 columns.append(part.columns_sql())  # type: ignore[attr-defined]
                 tables.append(part.__tablename__)  # type: ignore[attr-defined]
             else:
-                columns.append(part.compile(values) if isinstance(part, Text) else str(part))
+                columns.append(part.compile(values))
                 tables += [column.model.__tablename__ for column in columns_in(part)]
         sql = f"SELECT {', '.join(columns)}"
         if tables:
@@ -307,12 +336,20 @@ class Select(Statement, Generic[T]):
         if self._where:
             sql += f" WHERE {and_(*self._where).compile(values)}"
         if self._order:
-            sql += " ORDER BY " + ", ".join(part.compile(values) if isinstance(part, Text) else str(part)
-                                            for part in self._order)
+            sql += " ORDER BY " + ", ".join(part.compile(values) for part in self._order)
         for word, rows in (("LIMIT", self._limit), ("OFFSET", self._offset)):
             if rows is not None:
                 sql += f" {word} {int(rows)}"
         return sql + self._lock, values
+
+
+def answer_check(part: object, where: str) -> None:
+    """Text would go into the statement as it is."""
+    if isinstance(part, str):
+        raise InvalidError(f"{where}({part!r}): no text, but models, columns and func; SQL of your own belongs into"
+                           " execute()")
+    if not isinstance(part, Text) and not hasattr(part, "columns_sql"):
+        raise TypeError(f"{where}() takes models, columns and functions of them, not {part!r}")
 
 
 def columns_in(part: object) -> list[Column[Any]]:
@@ -339,6 +376,8 @@ class _Change(Statement):
         return self
 
     def returning(self: Any, *what: Any) -> Any:
+        for part in what:
+            answer_check(part, "returning")
         self._returning = what
         self.entity = what[0] if len(what) == 1 and isinstance(what[0], type) else None
         return self
@@ -412,7 +451,6 @@ def text(sql: str) -> SQL:
 
 def named_to_numbered(sql: str, parameters: dict[str, Any]) -> tuple[str, list[Any]]:
     """:name -> $n, outside of quotes, comments and casts (``::``)."""
-    import re
     token = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$(\w*)\$.*?\$\1\$|::|:(\w+)", re.DOTALL)
     order: dict[str, int] = {}
 
