@@ -23,11 +23,11 @@ from .client import Client, Parts, client_of_loop
 from .errors import InvalidError, NotFoundError, SharedError
 from .model import Model
 from .query import and_, delete, func, insert, not_, or_, select, text, update
-from .result import Result, Row, ScalarResult
+from .result import MappingResult, Result, Row, ScalarResult
 from .unit import Unit, Work, query_of
 
-__all__ = ["AsyncSession", "Result", "Row", "ScalarResult", "and_", "async_session", "delete", "func", "insert", "not_",
-           "or_", "select", "text", "update"]
+__all__ = ["AsyncSession", "MappingResult", "Result", "Row", "ScalarResult", "and_", "async_session", "delete", "func",
+           "insert", "not_", "or_", "select", "text", "update"]
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Model)

@@ -7,7 +7,7 @@ shape are SQLAlchemy's, which is not needed; its own ``select`` works on the sam
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from .errors import InvalidError
@@ -19,6 +19,7 @@ __all__ = ["Column", "Condition", "Delete", "Insert", "Select", "Update", "and_"
            "or_", "select", "text", "update"]
 
 T = TypeVar("T")
+C = TypeVar("C", bound="_Change")
 ORDER = re.compile(r"\s*(\w+)(?:\s+(asc|desc))?\s*", re.IGNORECASE)
 WORDS = {None: "NULL", True: "TRUE", False: "FALSE"}
 
@@ -228,6 +229,12 @@ class Statement:
     def compile(self) -> tuple[str, list[Any]]:
         raise NotImplementedError
 
+    def given(self, parameters: Any) -> Statement:
+        """With execute()'s parameters, which only insert() takes."""
+        if parameters:
+            raise TypeError(f"{type(self).__name__.lower()}() has its values in itself, and takes no parameters")
+        return self
+
     reads_only = False
     entity: type[Model] | None = None
 
@@ -365,22 +372,31 @@ class _Change(Statement):
         self._values: dict[str, Any] = {}
         self._returning: tuple[Any, ...] = ()
 
-    def where(self: Any, *conditions: Condition) -> Any:
-        self._where += conditions
-        return self
+    def _copy(self: C) -> C:
+        made = type(self)(self.model)
+        made._where, made._values = list(self._where), dict(self._values)
+        made._returning, made.entity = self._returning, self.entity
+        return made
 
-    def values(self: Any, **values: object) -> Any:
+    def where(self: C, *conditions: Condition) -> C:
+        made = self._copy()
+        made._where += conditions
+        return made
+
+    def values(self: C, **values: object) -> C:
         for name in values:
             self.model.column(name)
-        self._values |= values
-        return self
+        made = self._copy()
+        made._values |= values
+        return made
 
-    def returning(self: Any, *what: Any) -> Any:
+    def returning(self: C, *what: Any) -> C:
         for part in what:
             answer_check(part, "returning")
-        self._returning = what
-        self.entity = what[0] if len(what) == 1 and isinstance(what[0], type) else None
-        return self
+        made = self._copy()
+        made._returning = what
+        made.entity = what[0] if len(what) == 1 and isinstance(what[0], type) else None
+        return made
 
     def _end(self, values: list[Any]) -> str:
         sql = f" WHERE {and_(*self._where).compile(values)}" if self._where else ""
@@ -407,11 +423,26 @@ class Delete(_Change):
 
 
 class Insert(_Change):
+    """One row of values(), or as many as execute() is given dicts."""
+
+    def __init__(self, model: type[Model]) -> None:
+        super().__init__(model)
+        self._rows: list[dict[str, Any]] = []
+
+    def given(self, parameters: Any) -> Insert:
+        rows = [parameters] if isinstance(parameters, Mapping) else list(parameters)
+        if not rows or not all(isinstance(row, Mapping) and row.keys() == rows[0].keys() for row in rows):
+            raise TypeError("parameters of insert(): a dict, or a list of dicts with the same names")
+        made = self.values(**rows[0])
+        made._rows = [made._values | dict(row) for row in rows]
+        return made
+
     def compile(self) -> tuple[str, list[Any]]:
         values: list[Any] = []
-        places = [Text(operand(Expression(), value)).compile(values) for value in self._values.values()]
+        rows = [", ".join(Text(operand(Expression(), value)).compile(values) for value in row.values())
+                for row in self._rows or [self._values]]
         columns = ", ".join(quote(name) for name in self._values)
-        body = f"({columns}) VALUES ({', '.join(places)})" if places else "DEFAULT VALUES"
+        body = f"({columns}) VALUES {', '.join(f'({row})' for row in rows)}" if columns else "DEFAULT VALUES"
         return f"INSERT INTO {self.model.__tablename__} {body}" + self._end(values), values
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import operator
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -303,7 +303,7 @@ class Unit:
                                              for name, value in zip(model._keys, wanted, strict=True)])
             question._lock = lock
             found = yield from self.execute(question)
-            return found.scalars().first()  # type: ignore[no-any-return]
+            return found.scalars().first()
         handle = self.session()
         self.changes_give()
         number, ident = model._number, wanted[0]
@@ -352,7 +352,7 @@ class Unit:
         if parts[2] != native.EVENT_ROWS or parts[4] is None:
             return Result((), [], parts[3])
         if entity is not None:
-            return Objects(self.watch_all(entity, parts[4]), parts[3])
+            return Objects((entity.__name__,), self.watch_all(entity, parts[4]), parts[3])
         names, *rows = native.rows_list(parts[4])
         return Result(names, rows, parts[3])
 
@@ -462,9 +462,11 @@ def query_of(statement: Any, parameters: Any, cursor: str = "") -> tuple[native.
     if isinstance(statement, str):
         statement = SQL(statement)
     if isinstance(statement, SQL):
+        if parameters and not isinstance(parameters, Mapping):
+            raise TypeError(f"parameters of SQL: a dict, not {type(parameters).__name__}")
         sql, values = statement.bind(dict(parameters or {}))
     elif isinstance(statement, Statement):
-        sql, values = statement.compile()
+        sql, values = (statement if parameters is None else statement.given(parameters)).compile()
         entity, reads_only = statement.entity, statement.reads_only
     else:
         from .sqlalchemy import compile_statement
