@@ -84,6 +84,38 @@ def test_alembic_and_lex_intel_take_turns(servers: LabStack, tmp_path: Path, fir
         assert connection.execute("SELECT id FROM second").fetchall() == [("a;b",)]
 
 
+OWN = """import sqlalchemy as sa
+from shared.alembic_env import run
+from shared.sqlalchemy import metadata
+
+
+class Shape:
+    metadata = sa.MetaData()
+
+
+sa.Table("notes", Shape.metadata, sa.Column("id", sa.Text, primary_key=True))
+run({metadata}{options})
+"""
+
+
+def test_the_librarys_tables_are_no_business_of_autogenerate(servers: LabStack, tmp_path: Path) -> None:
+    """It wanted to drop task_outbox, foreign keys and every index."""
+    place = Place(servers, tmp_path, "checked")
+    place.alembic("upgrade", "head")
+    (tmp_path / "script.py.mako").write_text(
+        "revision, down_revision = ${repr(up_revision)}, ${repr(down_revision)}\n\n\ndef upgrade():\n    ${upgrades}\n")
+    for given in ("metadata", "sa.MetaData()"):
+        (tmp_path / "env.py").write_text(OWN.format(metadata=given, options=""))
+        assert "No new upgrade operations detected" in place.alembic("check")
+    (tmp_path / "env.py").write_text(OWN.format(
+        metadata="Shape.metadata", options=", include_object=lambda found, name, *rest: name != 'notes'"))
+    assert "No new upgrade operations detected" in place.alembic("check")
+    (tmp_path / "env.py").write_text(OWN.format(metadata="Shape.metadata", options=""))
+    place.alembic("revision", "--autogenerate", "--rev-id", "own")
+    made = (tmp_path / "versions" / "own_.py").read_text()
+    assert "create_table('notes'" in made and "drop" not in made
+
+
 def test_a_script_is_cut_at_its_semicolons() -> None:
     script = "SELECT 1; -- no; \nSELECT 'a;b';\nDO $x$ BEGIN; END $x$;\n/* c; */ ; SELECT \"a;\""
     assert statements(script) == ["SELECT 1", "-- no; \nSELECT 'a;b'", "DO $x$ BEGIN; END $x$", 'SELECT "a;"']

@@ -144,6 +144,16 @@ async def test_an_engine_without_a_url_has_our_connections(engine: AsyncEngine) 
         assert await connection.scalar(sa.text("SELECT count(*) FROM cases")) == 0
 
 
+async def test_a_pool_that_tells_what_it_does_can_connect() -> None:
+    engine = create_async_engine("postgresql+shared://", echo_pool="debug")
+    async with engine.connect() as connection:
+        assert await connection.scalar(sa.text("SELECT 1")) == 1
+        raw = (await connection.get_raw_connection()).driver_connection
+        assert repr(raw).startswith("<shared.dialect.Connection at 0x") and "closed" not in repr(raw)
+    assert repr(raw).endswith(", closed>")
+    await engine.dispose()
+
+
 async def test_errors_have_their_class_and_state(engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         for sql, kind, state in (("SELECT * FROM no_such", sa.exc.ProgrammingError, "42P01"),

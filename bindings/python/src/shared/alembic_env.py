@@ -11,6 +11,9 @@ and a revision of a file of SQL, whose number is the revision's (deploy/migratio
 
     def upgrade() -> None:
         run_sql(revision)
+
+``run(Base.metadata)`` serves autogenerate and ``alembic check`` for tables of a service's own; those of the library are
+its migrations' business, and are left out.
 """
 
 from __future__ import annotations
@@ -25,8 +28,11 @@ from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from .config import settings
+from .sqlalchemy import metadata
 
-__all__ = ["run", "run_sql", "statements"]
+__all__ = ["include_object", "run", "run_sql", "statements"]
+
+OURS = frozenset({*metadata.tables, "task_outbox"})
 
 # As libshared/session/migrate.c: whoever comes second finds the work done.
 LOCK = text("SELECT pg_advisory_xact_lock(7810781522964014444)")
@@ -35,7 +41,8 @@ TOKEN = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$(\w
 
 def run(target_metadata: MetaData | None = None, url: str = "postgresql+shared://", **options: Any) -> None:
     """What `alembic upgrade head` does: all in one transaction, behind the lock of `lex-intel migrate`. url: the
-    database, DATABASE_URL's unless it says another. Only online: the scripts are SQL already."""
+    database, DATABASE_URL's unless it says another. options: of context.configure(). Only online: the scripts are SQL
+    already."""
     asyncio.run(_run(target_metadata, url, options))
 
 
@@ -47,11 +54,18 @@ async def _run(target_metadata: MetaData | None, url: str, options: dict[str, An
 
 
 def _upgrade(connection: Connection, target_metadata: MetaData | None, options: dict[str, Any]) -> None:
+    theirs = options.pop("include_object", None)
     context.configure(connection=connection, target_metadata=target_metadata, transaction_per_migration=False,
+                      include_object=lambda *what: include_object(*what) and (theirs is None or theirs(*what)),
                       **options)
     with context.begin_transaction():
         connection.execute(LOCK)
         context.run_migrations()
+
+
+def include_object(found: Any, name: str | None, kind: str, reflected: bool, compared: Any) -> bool:
+    """Alembic's hook: not the library's own tables, which its SQL makes. For an env.py that does not call run()."""
+    return not (kind == "table" and name in OURS and found.schema is None)
 
 
 def run_sql(number: str, folder: Path | None = None) -> None:

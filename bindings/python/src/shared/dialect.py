@@ -206,6 +206,9 @@ class Connection(AdaptedConnection):
         self._cursors: set[str] = set()
         self._ended: list[str] = []
 
+    def __repr__(self) -> str:  # AdaptedConnection's asks for that of _connection
+        return f"<{type(self).__module__}.Connection at {id(self):#x}{', closed' if self.is_closed() else ''}>"
+
     @property
     def autocommit(self) -> bool:
         return self.isolation_level == "autocommit"

@@ -32,7 +32,8 @@ TYPES: dict[str, Any] = {"text": sa.Text(), "int": sa.BigInteger(), "time": sa.D
 COMPILED_MAX = 512  # shapes of statements that are kept
 
 metadata = sa.MetaData()
-"""The tables of shared.models, as SQLAlchemy knows them; Alembic may compare with it."""
+"""The tables of shared.models as statements need them: names, types and keys. Rules and indexes are in
+deploy/migrations alone, so nothing creates tables from it or compares with it (alembic_env.py leaves them out)."""
 
 _dialect = PGDialect_asyncpg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 _compiled: dict[Any, Any] = {}
