@@ -15,5 +15,4 @@ for name in ("LICENSE", "meson.build", "meson_options.txt"):
     shutil.copy(root / name, library / name)
 for folder in ("include", "libshared", "pkgconfig", "deploy/migrations"):
     shutil.copytree(root / folder, library / folder, ignore=shutil.ignore_patterns("__pycache__"))
-shutil.copy(root / "LICENSE", target / "LICENSE")
 shutil.copy(root / "bindings" / "shared.i", target / "shared.i")

@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from packages import TOOLS, python_make, run, source_make, wheel_install, wheel_make
+from packages import BINDING, TOOLS, python_make, run, source_make, wheel_install, wheel_make
 
 SMOKE = """
 import asyncio
@@ -96,6 +96,8 @@ def test_the_wheel_is_of_the_stable_abi(wheel: Path) -> None:
     assert f"-cp3{sys.version_info.minor}-abi3-" in wheel.name  # and later ones: meson-python names the builder's
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
+        (license,) = (archive.read(name) for name in names if name.endswith(".dist-info/licenses/LICENSE"))
+    assert license == (BINDING.parents[1] / "LICENSE").read_bytes()
     assert {"shared/py.typed", "shared/native.pyi", "shared/_native.abi3.so"} <= set(names)
     assert not [name for name in names if "libshared" in name or "mesonpy.libs" in name or name.endswith((".c", ".h"))]
     run(TOOLS / "abi3audit", "--strict", wheel)
