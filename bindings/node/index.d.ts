@@ -129,8 +129,10 @@ export class Session {
   /** Rows one by one, in bounded memory: more are fetched only when the reader has come so far. */
   stream<T = Row>(strings: TemplateStringsArray, ...values: Value[]): AsyncGenerator<T, void, undefined>;
   stream<T = Row>(statement: Sql, options?: StreamOptions): AsyncGenerator<T, void, undefined>;
-  /** Runs work in a transaction: committed when it returns, rolled back when it throws. Within another one it is a part
-   * that can be undone by itself. */
+  /** Runs work in a transaction: committed when it returns, rolled back when it throws. What is open already or waits
+   * belongs to it, and goes the same way. Called in the work of another one it is a part that can be undone by itself;
+   * those that overlap run one by one. The signal cancels what was asked for in it and refuses the rest, but does not
+   * stop the work itself. Options other than the signal are an InvalidError where a transaction is open or changes wait. */
   transaction<T>(work: (session: this) => Promise<T> | T, options?: TransactionOptions): Promise<T>;
   /** Writes what waits, without a commit: how many rows it touched. */
   flush(options?: Abortable): Promise<number>;

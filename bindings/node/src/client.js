@@ -280,6 +280,16 @@ export class Client {
     }
   }
 
+  /** Tag of the newest request. @internal */
+  get newest() {
+    return this.#tag;
+  }
+
+  /** Cancels requests of an owner that are newer than that tag. @internal */
+  cancelAll(owner, tag) {
+    for (const [number, one] of this.#waiting) if (number > tag && one.owner === owner) this.cancel(number);
+  }
+
   /** @internal */
   dispatch() {
     if (this.#handle === undefined) return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // session.js - a unit of work: reads, changes that wait for the commit, SQL, transactions. The library keeps the order
 // of what is asked for, so nothing needs to be awaited one by one.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   callable,
   fields,
@@ -12,7 +13,7 @@ import {
   signal as checkSignal,
   text,
 } from './check.js';
-import { ClosedError, InvalidError } from './errors.js';
+import { AbortError, ClosedError, InvalidError, RequestCancelledError } from './errors.js';
 import { MODELS } from './models.js';
 import native from './native.cjs';
 import { query, sql, Sql, statementOf } from './sql.js';
@@ -74,6 +75,76 @@ function result(objects, count) {
   return Object.defineProperty(objects, 'count', { value: count });
 }
 
+// --- transactions ----------------------------------------------------------------------------------------------------
+
+/** The scope of the work that runs: so a transaction within another one is told from one beside it. */
+const scopes = new AsyncLocalStorage();
+
+const nothing = () => {};
+
+/** A transaction() of a session, or what stands around all of them: those that are called in it run one by one. */
+class Scope {
+  #busy; // settles when those that were called in it by now have ended; never rejects
+
+  constructor(session, outer, signal) {
+    this.session = session;
+    this.outer = outer;
+    this.signal = signal;
+    this.isOpen = true;
+    this.around = outer && openScope(scopes.getStore()); // one that is over is not kept
+  }
+
+  /** Runs work at once, or when what came before has ended. */
+  async run(work, signal) {
+    const before = this.#busy;
+    let leave;
+    const busy = new Promise((resolve) => {
+      leave = () => {
+        if (this.#busy === busy) this.#busy = undefined;
+        resolve();
+      };
+    });
+    this.#busy = busy;
+    try {
+      if (before !== undefined) await until(before, signal);
+    } catch (error) {
+      before.then(leave);
+      throw error;
+    }
+    try {
+      return await work();
+    } finally {
+      leave();
+    }
+  }
+
+  /** Nothing more can be called in it, and what was has ended. */
+  async close() {
+    this.isOpen = false;
+    await this.#busy;
+  }
+}
+
+/** That one, or the nearest around it that is not over. */
+function openScope(scope) {
+  let open = scope;
+  while (open !== undefined && !open.isOpen) open = open.around;
+  return open;
+}
+
+/** When the promise has come, or an AbortError when the signal is first. */
+function until(promise, signal) {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(new AbortError(signal));
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(() => {
+      signal.removeEventListener('abort', abort);
+      resolve();
+    });
+  });
+}
+
 // --- the session -----------------------------------------------------------------------------------------------------
 
 export class Session {
@@ -81,7 +152,10 @@ export class Session {
   #handle;
   #added = []; // [object, record, description]: shown as they are stored after the commit
   #savepoints = 0;
-  #inTransaction = false;
+  #isOpen = false; // a transaction, or changes wait: as the library has it
+  #ended = 0; // tag of the newest commit or rollback that was accepted
+  #root; // scope of what is called outside of all transactions
+  #scope; // innermost transaction that runs
 
   /** @internal client.session() makes them */
   constructor(client) {
@@ -96,7 +170,13 @@ export class Session {
 
   #request(start, map, signal, rows) {
     const handle = this.#open;
+    for (let scope = this.#scope; scope !== undefined; scope = scope.outer) checkSignal(scope.signal);
     return this.#client.request((_, tag) => start(handle, tag), map, signal, this, rows);
+  }
+
+  /** Something was asked for that a commit or a rollback ends. */
+  #began() {
+    this.#isOpen = true;
   }
 
   // --- reads ---------------------------------------------------------------------------------------------------------
@@ -148,10 +228,9 @@ export class Session {
     if (after !== undefined) native.query_after(question, recordOf(description, after, 'after'));
     if (lock !== undefined) {
       native.query_lock(question, word(LOCKS, lock, 'lock'), word(WAITS, wait ?? 'wait', 'wait'));
-      this.#inTransaction = true;
     }
     return this.#request(
-      (handle, tag) => native.session_query(handle, question, tag),
+      (handle, tag) => this.#ask(handle, question, tag, lock !== undefined),
       undefined,
       signal,
       description.rows,
@@ -164,8 +243,12 @@ export class Session {
     const { readOnly, signal } = options(more, ['readOnly', 'signal']);
     const question = query(0, statement);
     if (readOnly) native.query_read_only(question);
-    else this.#inTransaction = true;
-    return this.#request((handle, tag) => native.session_query(handle, question, tag), result, signal, rawObjects);
+    return this.#request((handle, tag) => this.#ask(handle, question, tag, !readOnly), result, signal, rawObjects);
+  }
+
+  #ask(handle, question, tag, begins) {
+    native.session_query(handle, question, tag);
+    if (begins) this.#began();
   }
 
   /** Rows some at a time, in bounded memory: the server is asked for more only when the reader has come so far. */
@@ -179,7 +262,7 @@ export class Session {
 
   /** A cursor of our own: the library gives the events of a stream as they come, and they would pile up here. */
   async *#streamRows(statement, rowsPerBatch, signal) {
-    const own = this.#inTransaction || this.#added.length ? undefined : this.#client.session();
+    const own = this.#isOpen ? undefined : this.#client.session();
     const session = own ?? this;
     const name = sql.identifier(`shared_node_${++cursors}`);
     const fetch = () => {
@@ -220,8 +303,9 @@ export class Session {
     if (!Array.isArray(rows)) refuse(`rows of ${name}`, 'an array', rows);
     const list = [];
     rows.forEach((row, place) => fields(list, description, row, `${name} number ${place}`));
-    native.session_copy_all(this.#open, description.number, list);
-    this.#inTransaction = true;
+    const handle = this.#open;
+    if (rows.length > 0) this.#began(); // also when one is refused: those before it wait
+    native.session_copy_all(handle, description.number, list);
   }
 
   /** The fields that are given are written at the next flush; the key says of which row. */
@@ -243,7 +327,7 @@ export class Session {
     const list = [];
     fields(list, description, values, name);
     const record = native.session_change(this.#open, description.number, list, how);
-    this.#inTransaction = true;
+    this.#began();
     return record;
   }
 
@@ -252,10 +336,10 @@ export class Session {
     const { key = null } = options(given, ['key']);
     if (!Array.isArray(args)) refuse('args', 'an array', args);
     native.session_enqueue(this.#open, text(task, 'task'), JSON.stringify(args), key);
-    this.#inTransaction = true;
+    this.#began();
   }
 
-  // --- transactions --------------------------------------------------------------------------------------------------
+  // --- their end -----------------------------------------------------------------------------------------------------
 
   /** Writes what waits, without a commit: the number of rows touched. */
   async flush(given) {
@@ -270,9 +354,16 @@ export class Session {
   /** Writes what waits and commits, all or nothing: the number of rows touched by it. */
   async commit(given) {
     const { signal } = options(given, ['signal']);
+    return this.#commit(signal);
+  }
+
+  async #commit(signal) {
     const added = this.#added;
-    const committed = this.#request(
-      (handle, tag) => native.session_commit(handle, tag),
+    return this.#request(
+      (handle, tag) => {
+        native.session_commit(handle, tag);
+        this.#forget(tag);
+      },
       (came, count) => {
         for (const [made, record, description] of added) {
           Object.assign(made, description.make(native.record_values(record, description.bigs), 0));
@@ -281,74 +372,121 @@ export class Session {
       },
       signal,
     );
-    this.#forget();
-    try {
-      return await committed;
-    } catch (error) {
-      if (this.#handle !== undefined && !this.#client.closed) native.session_rollback(this.#handle, 0);
-      throw error;
-    }
   }
 
   /** Forgets what waits and undoes what was done since the last commit. */
   async rollback(given) {
     const { signal } = options(given, ['signal']);
-    this.#forget();
-    return this.#request((handle, tag) => native.session_rollback(handle, tag), undefined, signal);
+    return this.#request(
+      (handle, tag) => {
+        native.session_rollback(handle, tag);
+        this.#forget(tag);
+      },
+      undefined,
+      signal,
+    );
   }
 
-  #forget() {
+  /** The library has accepted an end of what is open. */
+  #forget(tag) {
+    this.#ended = tag;
     this.#added = [];
     this.#savepoints = 0;
-    this.#inTransaction = false;
+    this.#isOpen = false;
   }
 
-  /** Runs work(session) in a transaction: committed when it returns, rolled back when it throws. Within another one
-   * it is a part that can be undone by itself (a savepoint). */
+  // --- transactions --------------------------------------------------------------------------------------------------
+
+  /** Runs work(session) in a transaction: committed when it returns, rolled back when it throws. What is open already
+   * belongs to it. Within another one it is a part that can be undone by itself (a savepoint). */
   async transaction(work, given) {
     callable(work, 'transaction');
-    const {
-      isolation = 'read committed',
-      readOnly = false,
-      deferrable = false,
-      signal,
-    } = options(given, ['isolation', 'readOnly', 'deferrable', 'signal']);
+    const { isolation, readOnly, deferrable, signal } = options(given, [
+      'isolation',
+      'readOnly',
+      'deferrable',
+      'signal',
+    ]);
     checkSignal(signal);
-    if (this.#inTransaction) return this.#part(work, signal);
-    const flags = (readOnly ? native.READ_ONLY : 0) | (deferrable ? native.DEFERRABLE : 0);
-    native.session_begin(this.#open, word(ISOLATION, isolation, 'isolation'), flags);
-    this.#inTransaction = true;
-    let answer;
-    try {
-      answer = await work(this);
+    const begin = {
+      isolation: word(ISOLATION, isolation ?? 'read committed', 'isolation'),
+      flags: (readOnly ? native.READ_ONLY : 0) | (deferrable ? native.DEFERRABLE : 0),
+      isAsked: isolation !== undefined || readOnly !== undefined || deferrable !== undefined,
+    };
+    const outer = this.#scopeAround();
+    return await outer.run(async () => {
       checkSignal(signal);
-    } catch (error) {
-      if (!this.closed && !this.#client.closed) await this.rollback().catch(() => {});
-      throw error;
-    }
-    await this.commit({ signal });
-    return answer;
+      // Of one that is open already the library refuses options.
+      if (begin.isAsked || !this.#isOpen) native.session_begin(this.#open, begin.isolation, begin.flags);
+      this.#began();
+      const scope = new Scope(this, outer, signal);
+      return outer === this.#root ? this.#whole(scope, work) : this.#part(scope, work);
+    }, signal);
   }
 
-  async #part(work, signal) {
+  /** The transaction in whose work this is called. */
+  #scopeAround() {
+    let scope = openScope(scopes.getStore());
+    while (scope !== undefined && scope.session !== this) scope = openScope(scope.around);
+    return scope ?? (this.#root ??= new Scope(this));
+  }
+
+  async #whole(scope, work) {
+    let ended;
+    try {
+      const answer = await this.#within(scope, work);
+      ended = this.#ended;
+      await this.#commit(scope.signal);
+      return answer;
+    } catch (error) {
+      const isOver = ended !== undefined && ended !== this.#ended; // by a commit that failed
+      if (!isOver && this.#isAlive) await this.rollback().catch(nothing);
+      throw error;
+    }
+  }
+
+  async #part(scope, work) {
     const name = `shared_${++this.#savepoints}`;
     const mark = this.#added.length;
     native.session_savepoint(this.#open, name);
-    let answer;
     try {
-      answer = await work(this);
-      checkSignal(signal);
-      await this.flush({ signal });
+      const answer = await this.#within(scope, work);
+      await this.flush({ signal: scope.signal });
+      native.session_release(this.#open, name);
+      return answer;
     } catch (error) {
       this.#added.length = Math.min(this.#added.length, mark);
-      if (!this.closed && !this.#client.closed) {
-        await this.#request((handle, tag) => native.session_rollback_to(handle, name, tag)).catch(() => {});
+      if (this.#isAlive) {
+        await this.#request((handle, tag) => native.session_rollback_to(handle, name, tag)).catch(nothing);
       }
       throw error;
     }
-    native.session_release(this.#open, name);
-    return answer;
   }
+
+  /** Its signal cancels what was asked for since, and refuses what is asked for then. */
+  async #within(scope, work) {
+    const { signal } = scope;
+    const newest = this.#client.newest;
+    const stop = () => this.#client.cancelAll(this, newest);
+    const around = this.#scope;
+    signal?.addEventListener('abort', stop, { once: true });
+    this.#scope = scope;
+    try {
+      return await scopes.run(scope, work, this);
+    } catch (error) {
+      throw signal?.aborted && error instanceof RequestCancelledError ? new AbortError(signal) : error;
+    } finally {
+      await scope.close();
+      this.#scope = around;
+      signal?.removeEventListener('abort', stop);
+    }
+  }
+
+  get #isAlive() {
+    return !this.closed && !this.#client.closed;
+  }
+
+  // --- the end -------------------------------------------------------------------------------------------------------
 
   get closed() {
     return this.#handle === undefined;
@@ -358,7 +496,6 @@ export class Session {
   async close() {
     const handle = this.#handle;
     this.#handle = undefined;
-    this.#forget();
     if (handle !== undefined) native.handle_close(handle);
   }
 
