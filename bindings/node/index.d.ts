@@ -132,11 +132,13 @@ export class Session {
   /** Runs work in a transaction: committed when it returns, rolled back when it throws. What is open already or waits
    * belongs to it, and goes the same way. Called in the work of another one it is a part that can be undone by itself;
    * those that overlap run one by one. The signal cancels what was asked for in it and refuses the rest, but does not
-   * stop the work itself. Options other than the signal are an InvalidError where a transaction is open or changes wait. */
+   * stop the work itself. Other options are an InvalidError where a transaction is open or changes wait. */
   transaction<T>(work: (session: this) => Promise<T> | T, options?: TransactionOptions): Promise<T>;
   /** Writes what waits, without a commit: how many rows it touched. */
   flush(options?: Abortable): Promise<number>;
-  /** Writes what waits and commits, all or nothing: how many rows it touched. */
+  /** Writes what waits and commits, all or nothing: how many rows it touched. One that was sent and failed has undone it
+   * all and forgotten what waited: make the changes again. Asked for again without any it is an InvalidError, whose
+   * cause is that failure, until rollback(). One that was not sent (its signal was aborted before) changes nothing. */
   commit(options?: Abortable): Promise<number>;
   /** Forgets what waits and undoes what was done since the last commit. */
   rollback(options?: Abortable): Promise<void>;

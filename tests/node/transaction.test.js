@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// transaction.test.js - what is stored after transaction(), and what is said when it is not.
-import { InvalidError, sql } from '@lex-intel/shared';
+// transaction.test.js - what is stored after transaction() and commit(), and what is said when it is not.
+import { ConflictError, InvalidError, sql } from '@lex-intel/shared';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clientOf, id } from './helper.js';
+import { clientOf, documentOf, id } from './helper.js';
 
 const FOREVER_S = 30;
 const SOON_MS = 10_000; // far below that
@@ -145,4 +145,57 @@ test('a transaction that waits for its turn can be aborted, and the next one sti
   goOn();
   await Promise.all(turns);
   assert.deepEqual(await stored(client, [first, second, third]), [first, second, third]);
+});
+
+// --- commit ----------------------------------------------------------------------------------------------------------
+
+test('a commit that failed is not a success when it is asked for again', async (t) => {
+  const { client, session } = await setting(t);
+  const [taken, lost, again] = [id('case'), id('case'), id('case')];
+  session.add('case', { id: taken, title: 'taken' });
+  await session.commit();
+  const failing = async () => {
+    session.add('case', { id: lost, title: 'lost' });
+    session.add('case', { id: taken, title: 'twice' });
+    await assert.rejects(session.commit(), ConflictError);
+  };
+  await failing();
+  for (let tries = 0; tries < 2; tries++) {
+    await assert.rejects(session.commit(), (error) => {
+      return error instanceof InvalidError && error.cause instanceof ConflictError;
+    });
+  }
+  session.add('case', { id: again, title: 'again' });
+  assert.equal(await session.commit(), 1);
+  assert.equal(await session.commit(), 0);
+  await failing();
+  await session.rollback();
+  assert.equal(await session.commit(), 0);
+  assert.deepEqual(await stored(client, [taken, lost, again]), [taken, again]);
+});
+
+test('what is asked for behind a commit that fails is not lost with it', async (t) => {
+  const { client, session } = await setting(t);
+  const [taken, behind] = [await documentOf(client), id('case')];
+  session.add('document', { id: taken, fileName: 'twice.pdf' });
+  const failed = assert.rejects(session.commit(), ConflictError);
+  session.add('case', { id: behind, title: 'behind' });
+  await failed;
+  assert.equal(await session.commit(), 1);
+  assert.deepEqual(await stored(client, [behind]), [behind]);
+});
+
+test('a commit or rollback that was never sent leaves what waits', async (t) => {
+  const { client, session } = await setting(t);
+  const key = id('case');
+  const signal = AbortSignal.abort();
+  await assert.rejects(session.commit({ signal }), { name: 'AbortError' });
+  assert.equal(await session.commit(), 0);
+  const made = session.add('case', { id: key, title: 'waits' });
+  await assert.rejects(session.commit({ signal }), { name: 'AbortError' });
+  await assert.rejects(session.commit({ sigmal: signal }), InvalidError);
+  await assert.rejects(session.rollback({ signal }), { name: 'AbortError' });
+  assert.equal(await session.commit(), 1);
+  assert.ok(made.createdAt instanceof Date);
+  assert.deepEqual(await stored(client, [key]), [key]);
 });

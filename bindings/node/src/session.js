@@ -154,6 +154,7 @@ export class Session {
   #savepoints = 0;
   #isOpen = false; // a transaction, or changes wait: as the library has it
   #ended = 0; // tag of the newest commit or rollback that was accepted
+  #failure; // of the last commit, until something else is asked for
   #root; // scope of what is called outside of all transactions
   #scope; // innermost transaction that runs
 
@@ -177,6 +178,7 @@ export class Session {
   /** Something was asked for that a commit or a rollback ends. */
   #began() {
     this.#isOpen = true;
+    this.#failure = undefined;
   }
 
   // --- reads ---------------------------------------------------------------------------------------------------------
@@ -351,10 +353,24 @@ export class Session {
     );
   }
 
-  /** Writes what waits and commits, all or nothing: the number of rows touched by it. */
+  /** Writes what waits and commits, all or nothing: the number of rows touched by it. One that fails has undone it all
+   * and forgotten what waited; asked for again, with nothing new, it says so. */
   async commit(given) {
     const { signal } = options(given, ['signal']);
-    return this.#commit(signal);
+    if (this.#failure !== undefined && !this.#isOpen) {
+      const cause = this.#failure;
+      throw new InvalidError('commit: the last one failed: make its changes again, or rollback()', { cause });
+    }
+    const before = this.#ended;
+    const committed = this.#commit(signal);
+    const ended = this.#ended;
+    try {
+      return await committed;
+    } catch (error) {
+      const isLast = ended !== before && ended === this.#ended && !this.#isOpen;
+      if (isLast) this.#failure = error;
+      throw error;
+    }
   }
 
   async #commit(signal) {
@@ -393,6 +409,7 @@ export class Session {
     this.#added = [];
     this.#savepoints = 0;
     this.#isOpen = false;
+    this.#failure = undefined;
   }
 
   // --- transactions --------------------------------------------------------------------------------------------------
