@@ -136,13 +136,14 @@ export class Session {
   transaction<T>(work: (session: this) => Promise<T> | T, options?: TransactionOptions): Promise<T>;
   /** Writes what waits, without a commit: how many rows it touched. */
   flush(options?: Abortable): Promise<number>;
-  /** Writes what waits and commits, all or nothing: how many rows it touched. One that was sent and failed has undone it
-   * all and forgotten what waited: make the changes again. Asked for again without any it is an InvalidError, whose
+  /** Writes what waits and commits, all or nothing: how many rows it touched. One that was sent and failed has undone
+   * it all and forgotten what waited: make the changes again. Asked for again without any it is an InvalidError, whose
    * cause is that failure, until rollback(). One that was not sent (its signal was aborted before) changes nothing. */
   commit(options?: Abortable): Promise<number>;
   /** Forgets what waits and undoes what was done since the last commit. */
   rollback(options?: Abortable): Promise<void>;
-  /** Rolls back what is open. */
+  /** Cancels what is under way and rolls back what is open: when it returns the server has, and locks are free. A
+   * commit or rollback that is under way is waited for. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }

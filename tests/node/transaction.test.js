@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// transaction.test.js - what is stored after transaction() and commit(), and what is said when it is not.
+// transaction.test.js - what is stored after transaction(), commit() and close(), and what is said when it is not.
 import { ConflictError, InvalidError, sql } from '@lex-intel/shared';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -198,4 +198,41 @@ test('a commit or rollback that was never sent leaves what waits', async (t) => 
   assert.equal(await session.commit(), 1);
   assert.ok(made.createdAt instanceof Date);
   assert.deepEqual(await stored(client, [key]), [key]);
+});
+
+// --- close -----------------------------------------------------------------------------------------------------------
+
+test('what a session had locked is free when its close returns', async (t) => {
+  const { client, session: other } = await setting(t);
+  const key = await documentOf(client);
+  const lock = (session) => session.select('document', sql`id = ${key}`, { lock: 'update', wait: 'nowait' });
+  const left = [
+    () => {},
+    (session) => void session.query`SELECT pg_sleep(${FOREVER_S})`.catch(() => {}),
+    (session) => session.query`SELECT 1/0`.catch(() => {}),
+    (session) => session.transaction(() => session.query`SELECT 1/0`).catch(() => {}),
+  ];
+  for (let round = 0; round < 80; round++) {
+    const session = client.session();
+    await lock(session);
+    await left[round % left.length](session);
+    await Promise.all([session.close(), session.close()]);
+    assert.equal((await lock(other)).length, 1);
+    await other.rollback();
+  }
+});
+
+test('a commit that is under way when its session is closed happens', async (t) => {
+  const { client, session } = await setting(t);
+  const [alone, first, second] = [id('case'), id('case'), id('case')];
+  const other = client.session();
+  other.add('case', { id: alone, title: 'alone' });
+  const ends = [other.commit(), other.close()];
+  assert.deepEqual(await Promise.all(ends), [1, undefined]);
+  session.add('case', { id: first, title: 'first' });
+  const committed = session.commit();
+  session.add('case', { id: second, title: 'second' });
+  await session.close();
+  assert.equal(await committed, 1);
+  assert.deepEqual(await stored(client, [alone, first, second]), [alone, first]);
 });

@@ -157,6 +157,7 @@ export class Session {
   #failure; // of the last commit, until something else is asked for
   #root; // scope of what is called outside of all transactions
   #scope; // innermost transaction that runs
+  #closing;
 
   /** @internal client.session() makes them */
   constructor(client) {
@@ -509,11 +510,28 @@ export class Session {
     return this.#handle === undefined;
   }
 
-  /** Rolls back what is open. */
-  async close() {
+  /** Cancels what is under way and rolls back what is open: the server has when it returns. Waits for a commit. */
+  close() {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close() {
     const handle = this.#handle;
     this.#handle = undefined;
-    if (handle !== undefined) native.handle_close(handle);
+    try {
+      const mayWait = this.#isOpen || this.#ended > 0;
+      if (mayWait && !this.#client.closed) await this.#undo(handle);
+    } finally {
+      native.handle_close(handle);
+    }
+  }
+
+  /** Pinned, the library rolls back a transaction that has failed in its turn as well, not behind our back. */
+  async #undo(handle) {
+    native.session_pin(handle);
+    this.#client.cancelAll(this, this.#ended);
+    const start = (_, tag) => native.session_rollback(handle, tag);
+    await this.#client.request(start, undefined, undefined, this).catch(nothing); // then its connection is gone
   }
 
   async [asyncDispose]() {
