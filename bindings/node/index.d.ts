@@ -69,7 +69,8 @@ export interface SqlTag {
 }
 export const sql: SqlTag;
 
-/** A row of SQL: int8 is a bigint, numeric a string (exact), timestamptz a Timestamp, date a string, bytea a Buffer. */
+/** A row of SQL: int8 is a bigint, numeric a string (exact), timestamptz a Timestamp, date a string, bytea a Buffer;
+ * arrays of texts and integers are arrays, of arrays where they have several dimensions, all others a string. */
 export type Row = Record<string, unknown>;
 /** Rows, and how many the statement touched. */
 export type Result<T = Row> = T[] & { readonly count: number };

@@ -14,6 +14,7 @@
 
 /* pg_type.oid of what needs a BigInt */
 enum { OID_INT8 = 20, OID_INT8_ARRAY = 1016 };
+enum { DIMENSIONS_MAX = 6 };                      /* PostgreSQL's MAXDIM */
 static const int64_t SAFE_MAX = 9007199254740991; /* Number.MAX_SAFE_INTEGER */
 
 /* --- columns -------------------------------------------------------------------------------------- */
@@ -126,15 +127,53 @@ static napi_value entry_of(napi_env env, shared_record *record, const struct col
     return text_of(env, text, size);
 }
 
-static napi_value array_of(napi_env env, shared_record *record, const struct column *column) {
-    int32_t count = shared_record_array_count(record, column->field);
-    napi_value array = NULL;
-    napi_create_array_with_length(env, (size_t)count, &array);
-    for (int32_t i = 0; array && i < count; i++) {
-        napi_value entry = entry_of(env, record, column, i);
-        if (!entry || napi_set_element(env, array, (uint32_t)i, entry) != napi_ok) return NULL;
+/* A walk through an array's text, which says how its entries stand; what they are says the record. */
+struct walk {
+    const char *at;
+    int32_t entry; /* number of the next one */
+    int32_t depth;
+};
+
+/* Behind an entry; quotes may hold braces. */
+static const char *entry_skip(const char *at) {
+    if (*at != '"') return at + strcspn(at, ",}");
+    for (at++; *at && *at != '"'; at++)
+        if (*at == '\\' && at[1]) at++;
+    return at + (*at == '"');
+}
+
+/* One dimension, from behind its '{' to behind its '}'. */
+static napi_value level_of(napi_env env, shared_record *record, const struct column *column,
+                           struct walk *walk) {
+    uint32_t length = 0;
+    napi_value level = NULL;
+    if (++walk->depth > DIMENSIONS_MAX) {
+        invalid_throw(env, "an array of more than %d dimensions", DIMENSIONS_MAX);
+        return NULL;
     }
-    return array;
+    napi_create_array(env, &level);
+    while (level && *walk->at && *walk->at != '}') {
+        napi_value entry;
+        if (*walk->at == '{') {
+            walk->at++;
+            entry = level_of(env, record, column, walk);
+        } else {
+            entry = entry_of(env, record, column, walk->entry++);
+            walk->at = entry_skip(walk->at);
+        }
+        if (!entry || napi_set_element(env, level, length++, entry) != napi_ok) return NULL;
+        walk->at += *walk->at == ',';
+    }
+    walk->at += *walk->at == '}';
+    walk->depth--;
+    return level;
+}
+
+static napi_value array_of(napi_env env, shared_record *record, const struct column *column,
+                           const char *text) {
+    struct walk walk = {.at = text + strcspn(text, "{")}; /* behind "[0:1]=", where indexes begin */
+    walk.at += *walk.at == '{';
+    return level_of(env, record, column, &walk);
 }
 
 /* text: the column's, not NULL. */
@@ -151,7 +190,7 @@ static napi_value value_new(napi_env env, shared_record *record, const struct co
         return value;
     case SHARED_TYPE_BYTES: return bytes_of(env, record, field);
     case SHARED_TYPE_TEXT_ARRAY:
-    case SHARED_TYPE_INT_ARRAY: return array_of(env, record, column);
+    case SHARED_TYPE_INT_ARRAY: return array_of(env, record, column, text);
     default: return text_of(env, text, strlen(text));
     }
 }

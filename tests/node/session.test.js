@@ -90,6 +90,28 @@ test('values of every kind go in and come back', async (t) => {
   });
 });
 
+test('an array of several dimensions is arrays of arrays', async (t) => {
+  const session = (await clientOf(t)).session();
+  const [row] = await session.query`SELECT ARRAY[[1,2],[3,NULL]] AS ints, ARRAY[[[1::int8]],[[2]]] AS deep,
+    ARRAY[['a}','"{'],['\\,',NULL]] AS texts, '[0:1][5:5]={{1},{2}}'::int[] AS moved, '{}'::text[] AS none,
+    ARRAY['{{1}}', '', 'NULL'] AS flat, ARRAY[[1.5],[2]]::float8[] AS floats`;
+  assert.deepEqual(row, {
+    ints: [
+      [1, 2],
+      [3, null],
+    ],
+    deep: [[[1n]], [[2n]]],
+    texts: [
+      ['a}', '"{'],
+      ['\\,', null],
+    ],
+    moved: [[1], [2]],
+    none: [],
+    flat: ['{{1}}', '', 'NULL'],
+    floats: '{{1.5},{2}}',
+  });
+});
+
 test('pieces of SQL are put together with their values apart', async (t) => {
   const client = await clientOf(t);
   const key = await documentOf(client, { fileName: 'x"y.pdf' });
