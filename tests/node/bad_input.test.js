@@ -58,6 +58,7 @@ test('wrong types', async (t) => {
     ['template', () => session.query(['SELECT 1'])],
     ['rowsPerBatch', () => session.stream(sql`SELECT 1`, { rowsPerBatch: 0 })],
     ['function', () => session.transaction(7)],
+    ['JSON', () => session.enqueue('t', [{ a: 1n }])],
     ['isolation', () => session.transaction(() => {}, { isolation: 'dirty' })],
     ['signal', () => session.get('case', 'x', { signal: {} })],
     ['documentId', () => client.progress.publish(7, 1, 'a')],

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // check.js - arguments as they must be, or an InvalidError that names the argument, the value and what is taken.
-import { AbortError, InvalidError } from './errors.js';
+import { AbortError, InvalidError, SharedError } from './errors.js';
 import { MODELS } from './models.js';
 
 const SHOWN_MAX = 60;
@@ -37,6 +37,16 @@ export function callable(value, what) {
 export function integer(value, what, least, most) {
   if (Number.isInteger(value) && value >= least && value <= most) return value;
   return refuse(what, `a whole number from ${least} to ${most}`, value);
+}
+
+/** A value as JSON. */
+export function json(value, what) {
+  try {
+    return JSON.stringify(value) ?? refuse(what, 'a value that JSON has', value);
+  } catch (cause) {
+    if (cause instanceof SharedError) throw cause;
+    throw new InvalidError(`${what}: no JSON: ${cause.message}`, { cause });
+  }
 }
 
 /** Options of a call: none but those that it knows. */

@@ -6,6 +6,7 @@ import {
   callable,
   fields,
   integer,
+  json,
   model as checkModel,
   object,
   options,
@@ -338,7 +339,7 @@ export class Session {
   enqueue(task, args = [], given) {
     const { key = null } = options(given, ['key']);
     if (!Array.isArray(args)) refuse('args', 'an array', args);
-    native.session_enqueue(this.#open, text(task, 'task'), JSON.stringify(args), key);
+    native.session_enqueue(this.#open, text(task, 'task'), json(args, 'args'), key);
     this.#began();
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // sql.js - SQL with its values apart from its text: a tagged template, never a text put together.
-import { refuse, show, text } from './check.js';
+import { json, refuse, show, text } from './check.js';
 import { InvalidError } from './errors.js';
 import native from './native.cjs';
 import { timeIn } from './values.js';
@@ -72,14 +72,6 @@ function bindObject(values, value, what) {
   }
 }
 
-function json(value, what) {
-  try {
-    return JSON.stringify(value);
-  } catch (cause) {
-    throw new InvalidError(`${what}: no JSON: ${cause.message}`, { cause });
-  }
-}
-
 function bind(values, value) {
   const what = `value ${values.length / 2 + 1}`;
   switch (typeof value) {
@@ -135,7 +127,7 @@ sql.raw = (words) => new Sql([text(words, 'sql.raw')], []);
 sql.identifier = (name) => new Sql([`"${text(name, 'sql.identifier').replaceAll('"', '""')}"`], []);
 
 /** Any value as JSON, arrays too. */
-sql.json = (value) => new Sql(['', ''], [T.json, json(value, 'sql.json') ?? refuse('sql.json', 'a value', value)]);
+sql.json = (value) => new Sql(['', ''], [T.json, json(value, 'sql.json')]);
 
 /** What a function was called with, as a tag or with a piece: the piece, and the arguments behind it. */
 export function statementOf(what, first, rest) {
