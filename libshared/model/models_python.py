@@ -8,6 +8,7 @@ import textwrap
 from models_source import Field, Model, Source
 
 TYPES = {"text": "str", "enum": "str", "int32": "int", "int64": "int", "time": "datetime.datetime"}
+SCHEMA_TYPES = {"int32": "Integer", "int64": "Integer", "time": "Time"}
 KINDS = {"text": "text", "enum": "text", "int32": "int", "int64": "int", "time": "time"}
 
 
@@ -54,21 +55,32 @@ def make_models(source: Source, made: str) -> str:
 # --- pydantic ---------------------------------------------------------------------------------------------------------
 
 
+def schema_type(entry: Field, source: Source) -> str:
+    if entry.type == "text":
+        limits = {"min_length": entry.min, "max_length": entry.max}
+        rules = ", ".join(f"{name}={value}" for name, value in limits.items() if value is not None)
+        form = f"Annotated[str, Text({rules})]"
+    else:
+        form = SCHEMA_TYPES.get(entry.type) or python_type(entry, source).removesuffix(" | None")
+    return f"{form} | None" if entry.null else form
+
+
 def bounds(entry: Field) -> str:
-    names = ("min_length", "max_length") if entry.type == "text" else ("ge", "le")
-    return "".join(f", {name}={value}" for name, value in zip(names, (entry.min, entry.max), strict=True)
-                   if value is not None)
+    if not entry.type.startswith("int"):
+        return ""
+    limit = 2 ** (int(entry.type.removeprefix("int")) - 1)
+    return f", ge={-limit if entry.min is None else entry.min}, le={limit - 1 if entry.max is None else entry.max}"
 
 
 def schema_field(entry: Field, source: Source, needed: bool) -> str:
-    form = python_type(entry, source)
+    form = schema_type(entry, source)
     if entry.default is not None:
         preset = f'"{entry.default}"' if entry.type in ("text", "enum") else entry.default
     elif needed:
         preset = "..."
     else:
         preset = "None"
-        form = form if entry.null else f"{form} | None"
+        form = form if entry.null else f"Annotated[{form} | None, Given()]"
     meaning = entry.meaning.replace('"', "'")
     line = f'    {entry.name}: {form} = Field({preset}{bounds(entry)}, description="{meaning}")\n'
     if len(line) <= 121:
@@ -99,10 +111,6 @@ def make_schemas(source: Source, made: str) -> str:
     listed = ", ".join(f'"{name}"' for name in sorted(classes))
     listed = textwrap.fill(listed, 108, subsequent_indent=" " * 11)
     start = head("What comes in and goes out as JSON, checked by pydantic with the rules of the library and of SQL.",
-                 made, "import datetime\nfrom typing import Literal\n\n"
-                 "from pydantic import BaseModel, ConfigDict, Field\n\n"
-                 f"__all__ = [{listed}]")
-    start += ('\n\nclass Schema(BaseModel):\n'
-              '    """Unknown names are refused, objects of shared.models are read."""\n\n'
-              '    model_config = ConfigDict(extra="forbid", from_attributes=True)\n')
+                 made, "from typing import Annotated, Literal\n\nfrom pydantic import Field\n\n"
+                 f"from .schema_types import Given, Integer, Schema, Text, Time\n\n__all__ = [{listed}]")
     return start + out

@@ -86,7 +86,11 @@ class Library:
             told = {name: value.decode() if isinstance(value, bytes) else value for name, value in row.items()}
         except UnicodeDecodeError:
             return None
-        text = json.dumps(told).encode()
+        return self.json_rules(table, told)
+
+    def json_rules(self, table: str, row: dict[str, object]) -> set[str]:
+        """Rules that a row of JSON's values fails."""
+        text = json.dumps(row).encode()
         record = ctypes.c_void_p()
         status = self.c.shared_record_from_json(MODELS[table], text, len(text), ctypes.byref(record))
         failing = self.rules(status)
