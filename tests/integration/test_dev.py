@@ -105,6 +105,13 @@ def test_env_makes_the_guides_own_lines_work(dev_up: Dev) -> None:
     assert "FAILED" not in dev_up.shell("lex-intel doctor")
 
 
+def test_the_readmes_first_program_compiles_as_it_says(dev_up: Dev, tmp_path: Path) -> None:
+    line = "cc first.c $(pkg-config --cflags --libs libshared)"
+    assert f"\n{line}\n" in (ROOT / "README.md").read_text()
+    shutil.copy(ROOT / "examples" / "first.c", tmp_path)
+    assert dev_up.shell(f"cd '{tmp_path}'\n{line}\n./a.out no-such x 2>&1 || :") == "no document no-such"
+
+
 def test_a_document_goes_through_as_in_the_readme(dev_up: Dev, tmp_path: Path) -> None:
     """Upload by curl, progress to the end, text with page numbers, nothing more to say on reconnect."""
     (tmp_path / "contract.pdf").write_bytes(pdf_numbered(200))
