@@ -45,6 +45,12 @@ def test_a_user_of_the_shared_library_links_nothing_else(tree: Tree, consumer: P
     assert words[1:] == ["shared"]
 
 
+def test_a_user_of_the_shared_library_needs_no_development_files_of_others(tree: Tree, consumer: Path) -> None:  # noqa: F811
+    only_ours = f"PKG_CONFIG_PATH= PKG_CONFIG_LIBDIR='{tree.find('libshared.pc').parent}'"
+    said = tree.run(f"{only_ours} pkg-config --cflags --libs libshared", consumer)
+    assert said == tree.run("pkg-config --cflags --libs libshared", consumer)
+
+
 def test_a_sysroot_goes_before_each_path(tree: Tree, consumer: Path) -> None:  # noqa: F811
     said = tree.run("PKG_CONFIG_SYSROOT_DIR=/sys-root pkg-config --cflags --libs libshared", consumer)
     prefix = str(tree.root).replace(" ", "\\ ")
