@@ -93,6 +93,12 @@ def test_who_builds_it_needs_no_cmake() -> None:
     assert "Program cmake" not in (BUILD / "meson-logs" / "meson-log.txt").read_text()
 
 
+def test_who_has_no_pdfium_is_told_the_two_ways(tmp_path: Path) -> None:
+    done = subprocess.run(["meson", "setup", str(tmp_path), str(ROOT), "-Dtests=false"], env=tool_environment(),
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0 or all(f"-Dpdfium={way}" in done.stdout for way in ("/path/to/libpdfium.so", "none"))
+
+
 def test_meson_finds_the_installed_library(tree: Tree, consumer: Path) -> None:  # noqa: F811
     tree.run("meson setup out && meson compile -C out", consumer)
     assert tree.run("out/version", consumer) == version_of(tree, consumer)
