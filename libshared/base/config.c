@@ -82,8 +82,21 @@ static shared_status refuse(const struct setting *setting, const char *value) {
                     "%s: \"%s\", must be name=level,name=level, at most %d of them; a level is one "
                     "of: debug info warning error",
                     setting->name, shown, LOG_RULES_MAX);
+    if (setting->kind == SETTING_QUEUE)
+        return fail(SHARED_EINVALID,
+                    "%s: \"%.100s\", must be 1 to %d bytes of UTF-8 without spaces, quotes and "
+                    "backslashes",
+                    setting->name, shown, QUEUE_NAME_SIZE - 1);
     return fail(SHARED_EINVALID, "%s: \"%.40s...\", must be UTF-8 of at most %d bytes",
                 setting->name, shown, SETTING_VALUE_SIZE_MAX);
+}
+
+bool queue_name_valid(const char *name) {
+    size_t size = strlen(name);
+    bool fits = size > 0 && size < QUEUE_NAME_SIZE && text_is_utf8(name, size);
+    for (const char *at = name; *at && fits; at++)
+        fits = (unsigned char)*at > ' ' && *at != '"' && *at != '\\';
+    return fits;
 }
 
 /* Whether the value is one of the setting's kind, and then its normal form, whose first bytes count. */
@@ -97,6 +110,7 @@ static const char *value_find(const struct setting *setting, const char *value, 
     case SETTING_BOOL: *size = 1; return bool_find(value);
     case SETTING_WORD: return word_find(setting->words, value);
     case SETTING_LEVELS: return log_levels_valid(value) ? value : NULL;
+    case SETTING_QUEUE: return queue_name_valid(value) ? value : NULL;
     case SETTING_TEXT:
     case SETTING_URL:
     case SETTING_PATH: break;

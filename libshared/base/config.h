@@ -5,6 +5,7 @@
 #define BASE_CONFIG_H
 
 #include <shared/config.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /* All defaults. */
@@ -20,5 +21,9 @@ shared_status config_check(const shared_config *config);
 /* A URL with its password (user:PASSWORD@, and ?password=, and key=value form) replaced by "***". It
  * hides too much rather than too little. */
 void config_mask_url(const char *url, char *out, size_t out_size);
+
+enum { QUEUE_NAME_SIZE = 201 }; /* with the NUL */
+/* Whether a queue may be called so, by QUEUE_NAME or by whoever names one. */
+bool queue_name_valid(const char *name);
 
 #endif

@@ -64,7 +64,8 @@ const struct setting settings[] = {
     INT("PROGRESS_LOG_TTL_S", "86400", 1, 31536000, "s", "Time they are kept after the last one"),
 
     /* The queue. */
-    {"QUEUE_NAME", "celery", SETTING_TEXT, .help = "Name of the task queue"},
+    {"QUEUE_NAME", "celery", SETTING_QUEUE,
+     .help = "Name of the task queue: 1 to 200 bytes without spaces, quotes and backslashes"},
     INT("LEASE_S", "20", 2, 3600, "s",
         "Time after which the task of a worker that fell silent is taken over"),
     INT("LEASE_RENEW_S", "5", 1, 1800, "s", "Time between two renewals of a lease"),

@@ -14,6 +14,7 @@ enum setting_kind {
     SETTING_PATH,
     SETTING_WORD,   /* one of words */
     SETTING_LEVELS, /* name=level,name=level */
+    SETTING_QUEUE,  /* queue_name_valid */
 };
 
 struct setting {

@@ -85,13 +85,9 @@ struct queue *client_queue(shared_client *client) {
 
 const char *queue_name_check(const struct queue *queue, const char *name) {
     if (!name) name = shared_config_get(client_config(queue->client), "QUEUE_NAME");
-    size_t size = strlen(name);
-    bool fits = size > 0 && size < QUEUE_NAME_SIZE && text_is_utf8(name, size);
-    for (const char *at = name; *at && fits; at++)
-        fits = (unsigned char)*at > ' ' && *at != '"' && *at != '\\';
-    if (fits) return name;
+    if (queue_name_valid(name)) return name;
     fail(SHARED_EINVALID, "queue: %.100s: 1 to %d bytes without spaces, quotes and backslashes",
-         text_is_utf8(name, size) ? name : "not UTF-8", QUEUE_NAME_SIZE - 1);
+         text_is_utf8(name, strlen(name)) ? name : "not UTF-8", QUEUE_NAME_SIZE - 1);
     return NULL;
 }
 

@@ -7,6 +7,7 @@
 
 #include <shared/queue.h>
 
+#include "base/config.h"
 #include "base/text.h"
 #include "net/client.h"
 #include "net/redis.h"
@@ -18,7 +19,6 @@
 #include "queue/scripts.h"
 
 enum {
-    QUEUE_NAME_SIZE = 201,                 /* with the NUL */
     QUEUE_KEY_SIZE = QUEUE_NAME_SIZE + 16, /* of a Redis key made from it */
     CLAIM_NAME_SIZE = UUID_TEXT_SIZE + 2,  /* "<uuid>/<step>" */
     CLAIMS_AT_ONCE = 32,                   /* by one script */

@@ -13,45 +13,54 @@
 
 enum { PENDING_MAX = 1000 }; /* rows being sent; what comes on top is left to the sweep */
 
-/* --- rows that were sent go --------------------------------------------------------------------------- */
+/* --- rows that were sent go, rows that cannot be sent are set aside ------------------------------------- */
 
 /* Belongs to PostgreSQL's connection until it answers, which may be after the relay is gone. */
-struct deletion {
+struct change {
     struct operation operation;
     struct parameters parameters;
 };
 
-/* A row that stays is sent again by a sweep, with the same id. */
-static void deletion_finish(struct operation *operation, struct rows *rows, int64_t touched,
-                            const struct shared_error *error) {
+/* A row that stays as it was comes to a sweep again. */
+static void change_finish(struct operation *operation, struct rows *rows, int64_t touched,
+                          const struct shared_error *error) {
     (void)rows;
     (void)touched;
-    if (error) log_format("relay", SHARED_WARNING, "rows of sent tasks stay: %s", error->message);
-    struct deletion *deletion = (struct deletion *)operation;
-    parameters_finish(&deletion->parameters);
-    free(deletion);
+    if (error) log_format("relay", SHARED_WARNING, "rows of the outbox stay: %s", error->message);
+    struct change *change = (struct change *)operation;
+    parameters_finish(&change->parameters);
+    free(change);
+}
+
+static void change_rows(struct relay *relay, const char *sql, const char *const *ids,
+                        size_t count) {
+    struct pool *pool = client_pool(relay->client);
+    struct change *change = pool ? calloc(1, sizeof *change) : NULL;
+    if (!change || !parameters_set_text_array(&change->parameters, 0, ids, NULL, count)) {
+        if (change) parameters_finish(&change->parameters);
+        free(change);
+        return;
+    }
+    change->operation = (struct operation){.sql = sql,
+                                           .parameters = &change->parameters,
+                                           .prepare = true,
+                                           .sync = true,
+                                           .finish = change_finish};
+    pool_read(pool, &change->operation);
 }
 
 static void delete_sent(struct deferred *deferred) {
     struct relay *relay = (struct relay *)((char *)deferred - offsetof(struct relay, deletion));
-    struct pool *pool = client_pool(relay->client);
-    struct deletion *deletion = pool ? calloc(1, sizeof *deletion) : NULL;
-    bool ready = deletion && parameters_set_text_array(&deletion->parameters, 0,
-                                                       (const char *const *)relay->sent, NULL,
-                                                       relay->sent_count);
+    change_rows(relay, "DELETE FROM task_outbox WHERE id = ANY($1)",
+                (const char *const *)relay->sent, relay->sent_count);
     for (size_t i = 0; i < relay->sent_count; i++) free(relay->sent[i]);
     relay->sent_count = 0;
-    if (!ready) {
-        if (deletion) parameters_finish(&deletion->parameters);
-        free(deletion);
-        return;
-    }
-    deletion->operation = (struct operation){.sql = "DELETE FROM task_outbox WHERE id = ANY($1)",
-                                             .parameters = &deletion->parameters,
-                                             .prepare = true,
-                                             .sync = true,
-                                             .finish = deletion_finish};
-    pool_read(pool, &deletion->operation);
+}
+
+/* Later than any now, so that no sweep looks at it. */
+void relay_set_aside(struct relay *relay, const char *const *ids, size_t count) {
+    change_rows(relay, "UPDATE task_outbox SET created_at = 'infinity' WHERE id = ANY($1)", ids,
+                count);
 }
 
 /* With the others that are sent in this turn. */
@@ -88,16 +97,17 @@ static void check_posted(struct errand *errand, const struct reply *reply,
     if (sweeping) sweeping_posted(sweeping, error);
 }
 
+shared_status relay_check(const struct posting_row *row) {
+    bool named = queue_name_valid(row->queue);
+    shared_status status = celery_json_check(row->args_json, strlen(row->args_json), '[');
+    if (status == SHARED_ENOMEM || (named && status == SHARED_OK)) return status;
+    log_format("relay", SHARED_ERROR, "task %s of the outbox cannot be sent: %s", row->id,
+               named ? "its arguments are no JSON list" : "its queue has no valid name");
+    return SHARED_EINVALID;
+}
+
 shared_status relay_post(struct relay *relay, const struct posting_row *row,
                          struct sweeping *sweeping) {
-    const char *queue_name = queue_name_check(relay->queue, row->queue);
-    shared_status status = celery_json_check(row->args_json, strlen(row->args_json), '[');
-    if (status == SHARED_ENOMEM) return status;
-    if (!queue_name || status < 0) {
-        log_format("relay", SHARED_ERROR, "task %s of the outbox cannot be sent: %s", row->id,
-                   queue_name ? "its arguments are no JSON list" : "its queue has no valid name");
-        return SHARED_EINVALID;
-    }
     struct posting *posting = errand_new(&relay->queue->errands, sizeof *posting, check_posted);
     if (!posting) return SHARED_ENOMEM;
     posting->errand.drop = posting_drop;
@@ -108,7 +118,7 @@ shared_status relay_post(struct relay *relay, const struct posting_row *row,
     if (posting->next) posting->next->previous = posting;
     relay->postings = posting;
     relay->posting_count++;
-    struct envelope envelope = {.queue = queue_name,
+    struct envelope envelope = {.queue = row->queue,
                                 .task = row->task,
                                 .id = row->id,
                                 .args_json = row->args_json,
@@ -129,7 +139,8 @@ static void committed(void *owner, struct outbox_row *rows) {
                                       .task = row->task,
                                       .args_json = row->args_json,
                                       .key = row->key};
-        if (relay->request && relay->posting_count < PENDING_MAX)
+        if (relay->request && relay->posting_count < PENDING_MAX &&
+            relay_check(&posting) == SHARED_OK)
             (void)relay_post(relay, &posting, NULL);
         outbox_row_free(row);
     }

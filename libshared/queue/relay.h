@@ -38,8 +38,13 @@ struct posting_row {
     bool redelivered; /* it may have been sent before */
 };
 /* SHARED_EINVALID: it can never be sent (and it was logged); SHARED_ENOMEM: not now. */
+shared_status relay_check(const struct posting_row *row);
+/* Sends one that was checked. SHARED_ENOMEM: not now. */
 shared_status relay_post(struct relay *relay, const struct posting_row *row,
                          struct sweeping *sweeping);
+
+/* Takes rows out of all later sweeps, not out of the outbox: who mends them has lost no task. */
+void relay_set_aside(struct relay *relay, const char *const *ids, size_t count);
 
 /* --- relay_sweep.c ------------------------------------------------------------------------------------ */
 /* Starts the timer of the next sweep. */

@@ -133,7 +133,33 @@ void sweeping_posted(struct sweeping *sweeping, const struct shared_error *error
     commit_when_sent(sweeping);
 }
 
-/* A row that cannot be sent at all goes with the others: it would come back for ever. */
+static struct posting_row row_of(struct rows *rows, int64_t index) {
+    const char *values[COLUMN_KEY + 1];
+    size_t size;
+    for (int32_t column = 0; column <= COLUMN_KEY; column++)
+        values[column] = rows->methods->value(rows, index, column, &size);
+    return (struct posting_row){.id = values[COLUMN_ID],
+                                .queue = values[COLUMN_QUEUE],
+                                .task = values[COLUMN_TASK],
+                                .args_json = values[COLUMN_ARGS],
+                                .key = values[COLUMN_KEY],
+                                .redelivered = true};
+}
+
+/* Whether all can be sent. If not nothing was changed, and those that cannot will not come back. */
+static bool check_rows(struct sweeping *sweeping, struct rows *rows, int64_t count) {
+    const char *bad[ROWS_AT_ONCE];
+    size_t bad_count = 0;
+    for (int64_t i = 0; i < count; i++) {
+        struct posting_row row = row_of(rows, i);
+        shared_status status = relay_check(&row);
+        if (status == SHARED_EINVALID) bad[bad_count++] = row.id;
+        sweeping->failed |= status < 0;
+    }
+    if (bad_count) relay_set_aside(sweeping->relay, bad, bad_count);
+    return !sweeping->failed;
+}
+
 static void check_taken(struct operation *operation, struct rows *rows, int64_t touched,
                         const struct shared_error *error) {
     (void)touched;
@@ -141,21 +167,17 @@ static void check_taken(struct operation *operation, struct rows *rows, int64_t 
     if (!operation_answered(sweeping, error)) return;
     int64_t count = rows ? rows->methods->count(rows) : 0;
     sweeping->row_count = (int32_t)count;
+    if (!check_rows(sweeping, rows, count)) {
+        sweeping_end(sweeping);
+        return;
+    }
     sweeping->posting_count = 1; /* until all are on their way */
     for (int64_t i = 0; i < count; i++) {
-        const char *values[COLUMN_KEY + 1];
-        size_t size;
-        for (int32_t column = 0; column <= COLUMN_KEY; column++)
-            values[column] = rows->methods->value(rows, i, column, &size);
-        struct posting_row row = {.id = values[COLUMN_ID],
-                                  .queue = values[COLUMN_QUEUE],
-                                  .task = values[COLUMN_TASK],
-                                  .args_json = values[COLUMN_ARGS],
-                                  .key = values[COLUMN_KEY],
-                                  .redelivered = true};
-        shared_status status = relay_post(sweeping->relay, &row, sweeping);
-        if (status == SHARED_OK) sweeping->posting_count++;
-        if (status == SHARED_ENOMEM) sweeping->failed = true;
+        struct posting_row row = row_of(rows, i);
+        if (relay_post(sweeping->relay, &row, sweeping) == SHARED_OK)
+            sweeping->posting_count++;
+        else
+            sweeping->failed = true;
     }
     sweeping->posting_count--;
     commit_when_sent(sweeping);

@@ -204,7 +204,7 @@ def test_each_command_has_help(stack: LabStack, words: list[str]) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [
     ("DATABASE_URL", f"mysql://u:{SECRET}@h/x"), ("REDIS_URL", f"http://:{SECRET}@h"), ("BACKEND_PORT", "eighty"),
-    ("CHUNK_SIZE", "-1"), ("LOG_LEVEL", "loud"), ("CELERY_BROKER_URL", f"redis://:{SECRET}@h/x/y"),
+    ("CHUNK_SIZE", "-1"), ("LOG_LEVEL", "loud"), ("QUEUE_NAME", "a b"), ("CELERY_BROKER_URL", f"redis://:{SECRET}@h/x/y"),
 ])
 def test_wrong_setting_is_named_without_its_password(stack: LabStack, name: str, value: str) -> None:
     words = {"REDIS_URL": ["watch", "x"], "CELERY_BROKER_URL": ["send", "x", "[]"]}.get(name, ["migrate", "current"])

@@ -34,7 +34,7 @@ START_TEST(each_row_of_the_table_is_sound) {
     for (int32_t i = 0; i < settings_count; i++) {
         const struct setting *setting = &settings[i];
         ck_assert_str_eq(shared_config_name(i), setting->name);
-        ck_assert(setting->kind >= SETTING_TEXT && setting->kind <= SETTING_LEVELS);
+        ck_assert(setting->kind >= SETTING_TEXT && setting->kind <= SETTING_QUEUE);
         ck_assert_msg(shared_config_get(config, setting->name) != NULL, "%s", setting->name);
         ck_assert_int_eq(shared_config_is_set(config, setting->name), 0);
         ck_assert_uint_gt(strlen(shared_config_help(setting->name)), 10);
@@ -115,7 +115,13 @@ START_TEST(a_wrong_value_is_named_with_its_limit) {
         {"LEASE_RENEW_S", "20", "LEASE_RENEW_S: 20, must be less than LEASE_S, which is 20"},
         {"TASK_SOFT_TIME_LIMIT", "1801",
          "TASK_SOFT_TIME_LIMIT: 1801, must be at most TASK_TIME_LIMIT, which is 1800"},
-        {"QUEUE_NAME", "\xff", "QUEUE_NAME: \"?...\", must be UTF-8 of at most 4096 bytes"},
+        {"UPLOAD_DIR", "\xff", "UPLOAD_DIR: \"?...\", must be UTF-8 of at most 4096 bytes"},
+        {"QUEUE_NAME", "a b",
+         "QUEUE_NAME: \"a b\", must be 1 to 200 bytes of UTF-8 without spaces, quotes and "
+         "backslashes"},
+        {"QUEUE_NAME", "\xff",
+         "QUEUE_NAME: \"?\", must be 1 to 200 bytes of UTF-8 without spaces, quotes and "
+         "backslashes"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         shared_config *config;
@@ -241,7 +247,7 @@ START_TEST(help_tells_unit_and_range) {
                      "Time a page may take to be read (1 to 86400 s).");
     ck_assert_str_eq(shared_config_help("LOG_FORMAT"),
                      "Form of a line of the log (one of: json text).");
-    ck_assert_str_eq(shared_config_help("QUEUE_NAME"), "Name of the task queue.");
+    ck_assert_str_eq(shared_config_help("UPLOAD_DIR"), "Folder of the uploaded files.");
 }
 END_TEST
 

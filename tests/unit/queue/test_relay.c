@@ -119,6 +119,13 @@ START_TEST(a_row_that_cannot_be_sent_holds_up_no_other) {
     insert_rows(1, "1 min");
     relay(client);
     world_until(client, strcmp(redis_say("LLEN celery"), "1") == 0);
+    world_until(client, outbox_count() == 2); /* nothing is lost: who mends them has them sent */
+    ck_assert_str_eq(sql_say("SELECT string_agg(id, ' ' ORDER BY id) FROM task_outbox WHERE "
+                             "created_at = 'infinity'"),
+                     "bad1 bad2");
+    sql_say("UPDATE task_outbox SET queue = 'celery', args_json = '[]', created_at = now() - "
+            "interval '1 min'");
+    world_until(client, strcmp(redis_say("LLEN celery"), "3") == 0);
     world_until(client, outbox_count() == 0);
     shared_client_free(client);
 }
