@@ -122,6 +122,7 @@ static int serve(struct worker *worker) {
     int64_t due_ms = loop_now_ms() + worker->limits.startup_ms;
     int code = wait_for(worker, SHARED_POSTGRES, "PostgreSQL", due_ms);
     if (!code) code = wait_for(worker, SHARED_REDIS, "Redis", due_ms);
+    if (!code) code = wait_for(worker, SHARED_TASK, "the Redis of results", due_ms);
     if (code || worker->stopping) return code;
     if (!zygote_start(&worker->zygote, worker)) return EXIT_FAILURE;
     if (!work_start(worker)) {

@@ -51,8 +51,9 @@ SHARED_API shared_status shared_client_wait(shared_client *client, uint64_t tag,
 SHARED_API shared_status shared_client_cancel(shared_client *client, uint64_t tag);
 /** A DONE event of the tag after delay_ms. Added in 0.1.0. */
 SHARED_API shared_status shared_client_timer(shared_client *client, int64_t delay_ms, uint64_t tag);
-/** Asks one server for a sign of life: domain is SHARED_POSTGRES or SHARED_REDIS. DONE, or the error
- *  that names the server. Added in 0.1.0. */
+/** Asks one server for a sign of life: domain is SHARED_POSTGRES, SHARED_REDIS (that of REDIS_URL) or
+ *  SHARED_TASK (that of CELERY_RESULT_BACKEND). DONE, or the error that names the server.
+ *  Added in 0.1.0. */
 SHARED_API shared_status shared_client_ping(shared_client *client, int32_t domain, uint64_t tag);
 /** Makes the descriptor readable, so that a waiting thread returns. Any thread, any signal handler.
  *  Added in 0.1.0. */

@@ -166,7 +166,10 @@ SHARED_API int32_t shared_task_is_last(const shared_task *task);
 /** 1 while the claim is ours as far as we know. Added in 0.1.0. */
 SHARED_API int32_t shared_task_is_held(const shared_task *task);
 /** Stores the result (JSON), then gives up the claim. DONE; SHARED_ECONFLICT when the claim was taken
- *  over by another worker. Added in 0.1.0. */
+ *  over by another worker. Where the result cannot be stored, after LEASE_S of trying if that might help,
+ *  the claim is given up all the same, since the work is done: the event's error is then that of
+ *  CELERY_RESULT_BACKEND, and who waits for the result hears nothing. The same holds for
+ *  shared_task_fail and shared_task_retry. Added in 0.1.0. */
 SHARED_API shared_status shared_task_succeed(shared_task *task, const char *result_json,
                                              uint64_t tag);
 /** SHARED_PERMANENT: FAILURE with shared.errors.PermanentError(message). SHARED_RETRYABLE: the same id

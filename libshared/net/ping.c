@@ -10,7 +10,14 @@ struct ping {
     struct command command;
     struct operation operation;
     struct request *request; /* NULL: it ended before the answer came */
+    const struct server *server;
+};
+
+struct server {
+    int32_t domain;
     const char *variable;
+    shared_status (*send)(shared_client *client, struct ping *ping);
+    enum redis_role role;
 };
 
 static void ping_over(struct ping *ping, const struct shared_error *error) {
@@ -43,12 +50,12 @@ static void ping_cancel(struct request *request, const struct shared_error *why)
     struct shared_error error = *why;
     if (why->code == SHARED_ETIMEOUT)
         error_set(&error, SHARED_SYSTEM, SHARED_ETIMEOUT,
-                  "%s: the server gave no sign of life in time", ping->variable);
+                  "%s: the server gave no sign of life in time", ping->server->variable);
     request_fail(request, &error);
 }
 
 static shared_status redis_ping(shared_client *client, struct ping *ping) {
-    struct redis *redis = client_redis(client, REDIS_PROGRESS);
+    struct redis *redis = client_redis(client, ping->server->role);
     if (!redis) return shared_error_code(shared_error_last());
     ping->command.finish = redis_answered;
     redis_send(redis, &ping->command, 1, (const char *[]){"PING"}, NULL);
@@ -67,26 +74,23 @@ static shared_status postgres_ping(shared_client *client, struct ping *ping) {
     return SHARED_OK;
 }
 
-static const struct {
-    int32_t domain;
-    const char *variable;
-    shared_status (*send)(shared_client *client, struct ping *ping);
-} servers[] = {
-    {SHARED_POSTGRES, "DATABASE_URL", postgres_ping},
-    {SHARED_REDIS, "REDIS_URL", redis_ping},
+static const struct server servers[] = {
+    {SHARED_POSTGRES, "DATABASE_URL", .send = postgres_ping},
+    {SHARED_REDIS, "REDIS_URL", redis_ping, REDIS_PROGRESS},
+    {SHARED_TASK, "CELERY_RESULT_BACKEND", redis_ping, REDIS_RESULT},
 };
 
-static shared_status ping_send(shared_client *client, size_t server, uint64_t tag) {
+static shared_status ping_send(shared_client *client, const struct server *server, uint64_t tag) {
     struct ping *ping = calloc(1, sizeof *ping);
     if (!ping) return fail(SHARED_ENOMEM, "ping: out of memory");
-    ping->variable = servers[server].variable;
+    ping->server = server;
     int64_t timeout_ms = client_setting(client, "CONNECT_TIMEOUT_MS");
     ping->request = request_new(client, tag, timeout_ms, ping_cancel, ping);
     if (!ping->request) {
         free(ping);
         return shared_error_code(shared_error_last());
     }
-    shared_status status = servers[server].send(client, ping);
+    shared_status status = server->send(client, ping);
     if (status < 0) {
         request_drop(ping->request);
         free(ping);
@@ -98,7 +102,7 @@ shared_status shared_client_ping(shared_client *client, int32_t domain, uint64_t
     shared_status status = client_check(client);
     if (status < 0) return status;
     for (size_t i = 0; i < sizeof servers / sizeof *servers; i++)
-        if (servers[i].domain == domain) return ping_send(client, i, tag);
-    return fail(SHARED_EINVALID, "domain: %d, neither SHARED_POSTGRES nor SHARED_REDIS",
+        if (servers[i].domain == domain) return ping_send(client, &servers[i], tag);
+    return fail(SHARED_EINVALID, "domain: %d, not SHARED_POSTGRES, SHARED_REDIS or SHARED_TASK",
                 (int)domain);
 }

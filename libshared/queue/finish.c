@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * finish.c - how a claim ends: first its result is stored, then the claim is given up, by a script that
  * finds the claim or is too late. Both are tried again while Redis is away, as long as the lease lasts;
- * afterwards another worker has the message, and finds the result. A failure is only stored once it is known
+ * afterwards another worker has the message, and finds the result. Where no result can be stored the claim is
+ * given up all the same, and the end says so. A failure is only stored once it is known
  * that the claim stands: who took the task over may still succeed. Never runs a task.
  */
 #include <stdio.h>
@@ -22,7 +23,8 @@ struct finish {
     struct buffer meta, message;
     char reason[400]; /* of FINISH_REFUSE */
     enum step step;
-    bool may_have_run; /* an answer was lost: a claim that is gone may have gone by us */
+    bool may_have_run;            /* an answer was lost: a claim that is gone may have gone by us */
+    struct shared_error unstored; /* code 0: the result is stored, or there is none */
     int64_t store_until_ms;
     int64_t again_ms;
     struct timer again;
@@ -80,6 +82,17 @@ static void check_held(struct finish *finish, const struct reply *reply,
     }
 }
 
+/* The end will say so; where nobody hears it the log does. */
+static void finish_unstored(struct finish *finish, const struct shared_error *error) {
+    finish->unstored = *error;
+    (void)snprintf(finish->unstored.message, sizeof finish->unstored.message,
+                   "task %.64s has ended, but its result is not stored: %.380s", finish->task->id,
+                   error->message);
+    text_tidy(finish->unstored.message); /* the cut may be within a character */
+    if (!finish->errand.request)
+        log_format("queue", SHARED_WARNING, "%s", finish->unstored.message);
+}
+
 static void check_stored(struct finish *finish, const struct shared_error *error) {
     if (error && is_worth_waiting(finish, error)) {
         if (finish->kind == FINISH_FAIL) finish->step = CHECK; /* time passes */
@@ -87,9 +100,7 @@ static void check_stored(struct finish *finish, const struct shared_error *error
         return;
     }
     /* The work is done and must not be done again for want of a place to say so. */
-    if (error)
-        log_format("queue", SHARED_WARNING, "result of task %s is not stored: %s", finish->task->id,
-                   error->message);
+    if (error) finish_unstored(finish, error);
     finish->step = RELEASE;
     finish_step(finish);
 }
@@ -107,7 +118,7 @@ static void check_released(struct finish *finish, const struct reply *reply,
     /* Within the lease nobody else could take it: then an earlier try of ours has run. */
     bool ours = finish->may_have_run && time_monotonic_ms() < finish->task->lease_until_ms;
     if (reply->integer > 0 || ours)
-        finish_end(finish, NULL);
+        finish_end(finish, finish->unstored.code ? &finish->unstored : NULL);
     else
         finish_lost(finish);
 }

@@ -97,6 +97,18 @@ def test_it_gives_up_after_its_time_and_says_why(idle: LabStack, name: str, serv
     assert len(said) == 1 and "refused" in said[0] and server in said[0].lower(), said_since(idle, name, size)
 
 
+@pytest.mark.parametrize(("url", "code"), [
+    ("db+postgresql://lex:secret@h/lex", WRONG_SETTING), ("rpc://", WRONG_SETTING),
+    ("redis://:secret@127.0.0.1:9/1", UNAVAILABLE)])
+def test_a_worker_that_could_store_no_result_does_not_start(idle: LabStack, url: str, code: int) -> None:
+    size = len(idle.log("worker"))
+    process = program(idle, "worker", CELERY_RESULT_BACKEND=url, STARTUP_TIMEOUT_S="1")
+    wait_until(lambda: not process.alive, 15 * SLOW, "the worker refuses")
+    said = said_since(idle, "worker", size)
+    assert process.child is not None and process.child.returncode == code, said
+    assert "CELERY_RESULT_BACKEND" in said[-1] and "secret" not in "".join(said), said
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 @pytest.mark.parametrize(("variable", "url"), [
     ("DATABASE_URL", 'postgresql://lex:se"cret%zz@127.0.0.1/lex'), ("DATABASE_URL", "mysql://lex:secret@h/lex"),

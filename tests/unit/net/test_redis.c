@@ -479,7 +479,7 @@ START_TEST(redis_ping_answers_or_names_the_server) {
     fake_start(&fake, serve_one_ping);
     shared_client *client = fake_client("5000");
     const shared_event *event = NULL;
-    ck_assert_int_eq(shared_client_ping(client, SHARED_TASK, 1), SHARED_EINVALID);
+    ck_assert_int_eq(shared_client_ping(client, SHARED_SYSTEM, 1), SHARED_EINVALID);
     ck_assert_int_eq(shared_client_ping(client, SHARED_REDIS, 1), SHARED_OK);
     ck_assert_int_eq(shared_client_wait(client, 1, PATIENCE_MS, &event), SHARED_OK);
     fake_stop(&fake);

@@ -217,18 +217,26 @@ START_TEST(a_message_delivered_before_is_not_run_again) {
 }
 END_TEST
 
-START_TEST(without_a_result_backend_tasks_still_end) {
+/* The work is not done again; who ended it hears that nobody will learn of it. */
+static void check_unstored(const char *backend, int32_t error_class) {
     world_begin();
-    client = world_client("CELERY_RESULT_BACKEND", "redis://127.0.0.1:1/0", "CONNECT_TIMEOUT_MS",
-                          "100", NULL);
+    client = world_client("CELERY_RESULT_BACKEND", backend, "CONNECT_TIMEOUT_MS", "100", NULL);
     push("celery", "w1", "", BODY);
     consume(1);
     shared_task *task = next_task();
     ck_assert_int_eq(shared_task_succeed(task, "1", END), SHARED_OK);
-    world_done(client, END); /* after LEASE_S of trying */
+    const shared_error *error = shared_event_error(world_wait(client, END));
+    ck_assert_int_eq(shared_error_class(error), error_class);
+    ck_assert_ptr_nonnull(strstr(shared_error_message(error),
+                                 "task w1 has ended, but its result is not stored: CELERY_RESULT"));
     shared_task_unref(task);
     check_nothing_left();
     shared_client_free(client);
+}
+
+START_TEST(without_a_result_backend_tasks_still_end_and_say_so) {
+    check_unstored("rpc://", SHARED_PERMANENT);
+    check_unstored("redis://127.0.0.1:1/0", SHARED_RETRYABLE); /* after LEASE_S of trying */
 }
 END_TEST
 
@@ -258,7 +266,7 @@ int main(void) {
         an_end_survives_a_broken_connection,
         an_end_can_be_cancelled_but_happens,
         a_message_delivered_before_is_not_run_again,
-        without_a_result_backend_tasks_still_end,
+        without_a_result_backend_tasks_still_end_and_say_so,
         tasks_in_flight_are_forgotten_with_their_client,
     };
     return unit_run("finish", tests, sizeof tests / sizeof *tests);
