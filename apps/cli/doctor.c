@@ -2,6 +2,7 @@
  * doctor.c - `lex-intel doctor`: one line a check, and for what is wrong what to do about it. Changes
  * nothing. Exit code 1 when a check failed.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -19,13 +20,19 @@ enum {
     DISK_BYTES_LOW = 1 << 30 /* an upload of the default limit, four times */
 };
 
-enum verdict { VERDICT_OK, VERDICT_WARNING, VERDICT_FAILED };
+enum verdict { VERDICT_OK, VERDICT_WARNING, VERDICT_SKIPPED, VERDICT_FAILED };
 
-static const char *const verdict_words[] = {"ok", "warning", "FAILED"};
+static const char *const verdict_words[] = {"ok", "warning", "skipped", "FAILED"};
 
 struct doctor {
     struct cli *cli;
     int failed, warned;
+};
+
+/* A server, and what to do when it is not there, or there is no use in trying again. */
+struct server {
+    int32_t domain;
+    const char *name, *when_away, *when_wrong;
 };
 
 static void report(struct doctor *doctor, enum verdict verdict, const char *name,
@@ -38,13 +45,16 @@ static void report(struct doctor *doctor, enum verdict verdict, const char *name
 
 /* The last event of TAG_CHECK, or NULL after reporting the failure. */
 static const shared_event *wait_check(struct doctor *doctor, shared_status started,
-                                      const char *name, const char *advice) {
+                                      const char *name, const char *when_away,
+                                      const char *when_wrong) {
     const shared_event *event = NULL;
     if (started >= 0)
         started = shared_client_wait(doctor->cli->client, TAG_CHECK, CHECK_TIMEOUT_MS, &event);
     if (started >= 0) return event;
     const shared_error *error = event ? shared_event_error(event) : shared_error_last();
-    report(doctor, VERDICT_FAILED, name, shared_error_message(error), advice);
+    bool away = shared_error_class(error) == SHARED_RETRYABLE;
+    report(doctor, VERDICT_FAILED, name, shared_error_message(error),
+           away ? when_away : when_wrong);
     return NULL;
 }
 
@@ -63,16 +73,17 @@ static void check_settings(struct doctor *doctor) {
         report(doctor, VERDICT_WARNING, "settings", hint, "correct the name, or take it away");
 }
 
-static void check_server(struct doctor *doctor, int32_t domain, const char *name,
-                         const char *advice) {
-    shared_status status = shared_client_ping(doctor->cli->client, domain, TAG_CHECK);
-    if (wait_check(doctor, status, name, advice)) report(doctor, VERDICT_OK, name, "answers", NULL);
+static bool check_server(struct doctor *doctor, const struct server *server) {
+    shared_status status = shared_client_ping(doctor->cli->client, server->domain, TAG_CHECK);
+    bool answers = wait_check(doctor, status, server->name, server->when_away, server->when_wrong);
+    if (answers) report(doctor, VERDICT_OK, server->name, "answers", NULL);
+    return answers;
 }
 
 static void check_schema(struct doctor *doctor) {
     shared_status status = shared_migrate_current(doctor->cli->client, NULL, TAG_CHECK);
-    const shared_event *event =
-        wait_check(doctor, status, "schema", "check DATABASE_URL and LEX_MIGRATIONS_DIR");
+    const char *advice = "check DATABASE_URL and LEX_MIGRATIONS_DIR";
+    const shared_event *event = wait_check(doctor, status, "schema", advice, advice);
     if (!event) return;
     enum verdict verdict = shared_event_count(event) ? VERDICT_FAILED : VERDICT_OK;
     report(doctor, verdict, "schema", shared_event_json(event),
@@ -81,9 +92,19 @@ static void check_schema(struct doctor *doctor) {
 
 static void check_queue(struct doctor *doctor) {
     shared_status status = shared_queue_stats(doctor->cli->client, NULL, TAG_CHECK);
-    const shared_event *event =
-        wait_check(doctor, status, "queue", "check CELERY_BROKER_URL and the schema");
+    const char *advice = "check CELERY_BROKER_URL and the schema";
+    const shared_event *event = wait_check(doctor, status, "queue", advice, advice);
     if (event) report(doctor, VERDICT_OK, "queue", shared_event_json(event), NULL);
+}
+
+static void check_tables(struct doctor *doctor, bool reached) {
+    if (reached) {
+        check_schema(doctor);
+        check_queue(doctor);
+        return;
+    }
+    report(doctor, VERDICT_SKIPPED, "schema", "PostgreSQL has to answer first", NULL);
+    report(doctor, VERDICT_SKIPPED, "queue", "PostgreSQL has to answer first", NULL);
 }
 
 static void check_uploads(struct doctor *doctor) {
@@ -145,6 +166,12 @@ static void check_sandbox(struct doctor *doctor) {
                "set LEX_EXTRACT_PROGRAM to the path of lex-intel-extract");
         return;
     }
+    if (access(program, X_OK)) {
+        snprintf(line, sizeof line, "%.400s: %s", program, strerror(errno));
+        report(doctor, VERDICT_FAILED, "sandbox", line,
+               "set LEX_EXTRACT_PROGRAM to the path of lex-intel-extract");
+        return;
+    }
     int status = run_check(program, off ? version : check, line, sizeof line);
     if (off && !status)
         report(doctor, VERDICT_WARNING, "sandbox",
@@ -161,11 +188,17 @@ int cli_doctor(struct cli *cli) {
     if (cli->count) return cli_usage("doctor");
     struct doctor doctor = {.cli = cli};
     check_settings(&doctor);
-    check_server(&doctor, SHARED_POSTGRES, "postgresql",
-                 "start PostgreSQL, or correct DATABASE_URL");
-    check_server(&doctor, SHARED_REDIS, "redis", "start Redis, or correct REDIS_URL");
-    check_schema(&doctor);
-    check_queue(&doctor);
+    static const struct server servers[] = {
+        {SHARED_POSTGRES, "postgresql", "start PostgreSQL, or correct DATABASE_URL",
+         "correct DATABASE_URL"},
+        {SHARED_REDIS, "redis", "start Redis, or correct REDIS_URL", "correct REDIS_URL"},
+        {SHARED_TASK, "results", "start that Redis, or correct CELERY_RESULT_BACKEND",
+         "correct CELERY_RESULT_BACKEND: results are kept in Redis only"},
+    };
+    bool tables = check_server(&doctor, &servers[0]);
+    (void)check_server(&doctor, &servers[1]);
+    (void)check_server(&doctor, &servers[2]);
+    check_tables(&doctor, tables);
     check_uploads(&doctor);
     check_sandbox(&doctor);
     printf("\n%s\n", doctor.failed   ? "something must be mended"

@@ -2,6 +2,7 @@
  * main.c - `lex-intel COMMAND ...`: the table of commands, and what they share. Talks to servers only
  * through <shared.h>.
  */
+#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -110,7 +111,14 @@ static int print_version(const char *word) {
     return EXIT_OK;
 }
 
-int main(int count, char **words) {
+/* What was printed to nowhere, as onto a full disk, was not said. */
+static int told(int code) {
+    if (!fflush(stdout) && !ferror(stdout)) return code;
+    fprintf(stderr, "lex-intel: standard output: %s\n", strerror(errno));
+    return code ? code : EXIT_FAILED;
+}
+
+static int run_words(int count, char **words) {
     if (count < 2) return print_help(stderr, EXIT_USAGE);
     const char *name = words[1];
     if (is_help(name) || !strcmp(name, "help")) return print_help(stdout, EXIT_OK);
@@ -122,4 +130,8 @@ int main(int count, char **words) {
     }
     fprintf(stderr, "lex-intel: there is no command \"%s\"\n\n", name);
     return print_help(stderr, EXIT_USAGE);
+}
+
+int main(int count, char **words) {
+    return told(run_words(count, words));
 }

@@ -149,7 +149,7 @@ def test_doctor_finds_all_well(stack: LabStack) -> None:
     done = lex(stack, "doctor")
     assert done.returncode == 0, done.stdout
     assert "all is well" in done.stdout
-    for check in ("postgresql", "redis", "schema", "queue", "uploads", "sandbox"):
+    for check in ("postgresql", "redis", "results", "schema", "queue", "uploads", "sandbox"):
         assert f"ok       {check}" in done.stdout
     password = stack.postgres.password
     assert password not in done.stdout and stack.redis.password not in done.stdout
@@ -171,16 +171,23 @@ def test_doctor_takes_a_secret_from_a_file(stack: LabStack, tmp_path: Path) -> N
     assert line.split()[1] == "set"
 
 
-@pytest.mark.parametrize(("name", "value", "words"), [
-    ("DATABASE_URL", f"postgresql://u:{SECRET}@127.0.0.1:9/x", "FAILED   postgresql"),
-    ("REDIS_URL", f"redis://:{SECRET}@127.0.0.1:9", "FAILED   redis"),
-    ("UPLOAD_DIR", "/no/such/folder", "FAILED   uploads"),
-    ("LEX_EXTRACT_PROGRAM", "/bin/false", "FAILED   sandbox"),
+@pytest.mark.parametrize(("name", "value", "check", "advice"), [
+    ("DATABASE_URL", f"postgresql://u:{SECRET}@127.0.0.1:9/x", "postgresql", "start PostgreSQL, or correct"),
+    ("DATABASE_URL", "", "postgresql", "correct DATABASE_URL"),
+    ("REDIS_URL", f"redis://:{SECRET}@127.0.0.1:9", "redis", "start Redis, or correct REDIS_URL"),
+    ("CELERY_RESULT_BACKEND", f"db+postgresql://u:{SECRET}@h/x", "results", "correct CELERY_RESULT_BACKEND"),
+    ("CELERY_RESULT_BACKEND", f"redis://:{SECRET}@127.0.0.1:9/1", "results", "start that Redis, or correct"),
+    ("UPLOAD_DIR", "/no/such/folder", "uploads", "make the folder"),
+    ("LEX_EXTRACT_PROGRAM", "/bin/false", "sandbox", "the kernel must offer Landlock"),
+    ("LEX_EXTRACT_PROGRAM", "/none", "sandbox", "set LEX_EXTRACT_PROGRAM"),
 ])
-def test_doctor_says_what_to_mend(stack: LabStack, name: str, value: str, words: str) -> None:
+def test_doctor_says_what_to_mend(stack: LabStack, name: str, value: str, check: str, advice: str) -> None:
     done = lex(stack, "doctor", **{name: value})
     assert done.returncode == 1
-    assert words in done.stdout and "->" in done.stdout
+    lines = done.stdout.splitlines()
+    failed = [at for at, line in enumerate(lines) if line.startswith("FAILED")]
+    assert [lines[at].split()[1] for at in failed] == [check]
+    assert lines[failed[0] + 1].split("-> ")[1].startswith(advice)
     assert SECRET not in done.stdout + done.stderr
 
 
@@ -200,6 +207,20 @@ def test_each_command_has_help(stack: LabStack, words: list[str]) -> None:
         done = lex(stack, *words, option, DATABASE_URL="nonsense")
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith(f"usage: lex-intel {words[0]}")
+
+
+def test_doctor_and_a_wrong_password(stack: LabStack) -> None:
+    url = stack.urls()["DATABASE_URL"].replace(stack.postgres.password, SECRET)
+    done = lex(stack, "doctor", DATABASE_URL=url)
+    assert done.returncode == 1 and done.stdout.count("FAILED") == 1
+    assert "-> correct DATABASE_URL" in done.stdout and "skipped  schema" in done.stdout
+
+
+def test_what_cannot_be_said_is_a_failure(stack: LabStack) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([stack.program_path("lex-intel"), "doctor"], env=stack.environment(), stdout=full,
+                              stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (1, "lex-intel: standard output: No space left on device\n")
 
 
 @pytest.mark.parametrize(("name", "value"), [
