@@ -9,7 +9,7 @@
 
 #include "example.h"
 
-enum { TAG_COMMIT = 1, TAG_WATCH, TIMEOUT_MS = 60000 };
+enum { TAG_COMMIT = 1, TAG_WATCH, TAG_RELAY, TIMEOUT_MS = 60000 };
 
 /* Copies the file to UPLOAD_DIR/NAME; its size. */
 static int64_t store_file(const char *source, const char *name) {
@@ -50,6 +50,7 @@ int main(int count, char **words) {
     shared_session *session = NULL;
     const shared_event *event = NULL;
     must(shared_session_new(client, &session), "session");
+    must(shared_queue_relay(client, TAG_RELAY), "relay"); /* sends what is committed, at once */
     add_document(session, id, name, size);
     must(shared_session_enqueue(session, "extract_text_from_document", payload, id), "enqueue");
     must(shared_session_commit(session, TAG_COMMIT), "commit");

@@ -87,8 +87,9 @@ SHARED_API shared_status shared_queue_consume(shared_client *client, const char 
 /** Says which task names this consumer knows. A message with another name gets FAILURE NotRegistered.
  *  Call before consume; without it every name is given out. Added in 0.1.0. */
 SHARED_API shared_status shared_queue_register(shared_client *client, const char *task);
-/** Sends what sessions enqueued: at once after each commit of this client, and every 5 s what a crash
- *  left behind anywhere. Until cancelled. Added in 0.1.0. */
+/** Sends what sessions enqueued: at once after each commit of this client, and every OUTBOX_SWEEP_S what
+ *  any client on this database stored that long ago and nobody sent, as after a crash. Until cancelled.
+ *  Added in 0.1.0. */
 SHARED_API shared_status shared_queue_relay(shared_client *client, uint64_t tag);
 /** Which of these keys have no task that waits or runs: DONE, json is the list of them.
  *  Added in 0.1.0. */

@@ -6,7 +6,10 @@
  *
  *     shared_session_add(session, document);
  *     shared_session_enqueue(session, "extract_text_from_document", "[{\"document_id\":\"d1\"}]", "d1");
- *     shared_session_commit(session, 7);               DONE 7: both rows are stored and the task sent
+ *     shared_session_commit(session, 7);               DONE 7: the document and the task are stored
+ *
+ * Stored tasks are sent by a relay (shared_queue_relay): this client's, right after the commit, or that of
+ * any other process on the same database, as each backend and worker is one. Without a relay they wait.
  *
  * Requests of one session run in the order they were made and need not be waited for one by one; with
  * tag 0 a failure is told by the commit. After a failure inside a transaction every further request
@@ -68,9 +71,10 @@ SHARED_API shared_status shared_session_copy(shared_session *session, shared_rec
 SHARED_API shared_status shared_session_update(shared_session *session, shared_record *record);
 /** The row is deleted at the next flush. Added in 0.1.0. */
 SHARED_API shared_status shared_session_delete(shared_session *session, shared_record *record);
-/** A task that is sent if and only if this session commits (transactional outbox). args_json: JSON
- *  list of positional arguments. key (or NULL) names the thing the task is about, for
- *  shared_queue_missing. Added in 0.1.0. */
+/** A task that is sent if and only if this session commits (transactional outbox): the commit stores it,
+ *  and a relay sends it, see shared_queue_relay. It goes to the queue that QUEUE_NAME says in this client,
+ *  whoever sends it. args_json: JSON list of positional arguments. key (or NULL) names the thing the task
+ *  is about, for shared_queue_missing. Added in 0.1.0. */
 SHARED_API shared_status shared_session_enqueue(shared_session *session, const char *task,
                                                 const char *args_json, const char *key);
 /** BEGIN with an isolation level and flags, 0: none. SHARED_EINVALID when a transaction is open or

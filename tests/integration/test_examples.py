@@ -68,6 +68,17 @@ def test_upload_watch_sees_the_end(stack: LabStack, worker: Process, tmp_path: P
     assert '"completed"' in lines[-1]
 
 
+def test_upload_watch_sends_its_task_at_once(stack: LabStack, redis_client: redis.Redis, tmp_path: Path) -> None:
+    """What the relay of another process sweeps is marked as redelivered."""
+    (tmp_path / "contract.pdf").write_bytes(pdf_numbered(1))
+    redis_client.delete("celery")  # what other tests have left
+    process = start(stack, "upload_watch", str(tmp_path / "contract.pdf"))
+    wait_until(lambda: redis_client.llen("celery"), 30, "the task")
+    assert '"redelivered"' not in str(redis_client.lindex("celery", 0))
+    process.terminate()
+    process.wait(timeout=30)
+
+
 def test_enqueue_prints_the_result(stack: LabStack, worker: Process, pg: psycopg.Connection) -> None:
     document = store(stack, pg, pdf_numbered(2))
     output = run(stack, "enqueue", "extract_text_from_document", f'[{{"document_id":"{document.id}"}}]')
