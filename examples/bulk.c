@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * bulk.c - many rows at once: lines of standard input become the chunks of a document by one bulk
+ * bulk.c - many rows at once: lines of standard input take the place of a document's chunks by one bulk
  * statement; all chunks come out as a COPY, are printed, and go into another table as a COPY.
  *
  *     ./bulk doc-123 <contract.txt >chunks.tsv
@@ -8,14 +8,22 @@
 
 #include "example.h"
 
-enum { TAG_STORE = 1, TAG_OUT, TAG_IN, TAG_WRITE, TAG_COMMIT, TAG_CLEAR, TIMEOUT_MS = 60000 };
+enum { TAG_STORE = 1, TAG_OUT, TAG_IN, TAG_WRITE, TIMEOUT_MS = 60000 };
 
 static shared_client *client;
-static shared_session *session;
+static shared_session *session, *target;
 static const shared_event *event;
 
 static void finish(uint64_t tag, const char *what) {
     must(shared_client_wait(client, tag, TIMEOUT_MS, &event), what);
+}
+
+static void run(shared_session *of, const char *sql, const char *id) {
+    shared_query *query = NULL;
+    must(shared_query_new(0, sql, &query), sql);
+    if (id) must(shared_query_bind_text(query, 1, id, strlen(id)), sql);
+    must(shared_session_query(of, query, 0), sql); /* a failure is told by what comes next */
+    shared_query_free(query);
 }
 
 static void store_lines(const char *document) {
@@ -29,7 +37,6 @@ static void store_lines(const char *document) {
         must(shared_record_set_text(chunk, SHARED_DOCUMENT_CHUNK_CONTENT, line, strlen(line)),
              "line");
         must(shared_record_set_int(chunk, SHARED_DOCUMENT_CHUNK_CHUNK_INDEX, index), "index");
-        must(shared_record_set_null(chunk, SHARED_DOCUMENT_CHUNK_PAGE_FROM), "page");
         must(shared_session_copy(session, chunk), "copy");
         shared_record_unref(chunk);
     }
@@ -39,7 +46,7 @@ static void store_lines(const char *document) {
 }
 
 /* What comes out of one COPY goes into the other, piece by piece: no more of it is here at a time. */
-static void copy_renamed(shared_session *target) {
+static void copy_renamed(void) {
     const char *out = "COPY (SELECT 'copy-' || id, chunk_index, content FROM document_chunks"
                       " ORDER BY chunk_index) TO STDOUT";
     must(shared_session_copy_out(session, out, TAG_OUT), "copy out");
@@ -57,22 +64,15 @@ static void copy_renamed(shared_session *target) {
 }
 
 int main(int count, char **words) {
-    shared_session *target = NULL;
-    shared_query *table = NULL;
     if (count != 2) return fprintf(stderr, "usage: bulk DOCUMENT_ID <TEXT\n"), 64;
     client = connect_client();
     must(shared_session_new(client, &session), "session");
     must(shared_session_new(client, &target), "session");
+    run(session, "DELETE FROM document_chunks WHERE document_id = $1", words[1]);
     store_lines(words[1]);
-    must(
-        shared_query_new(0, "CREATE TEMP TABLE copied (id text, number int, content text)", &table),
-        "table");
-    must(shared_session_query(target, table, TAG_CLEAR), "table");
-    copy_renamed(target);
-    must(shared_session_rollback(target, TAG_COMMIT), "rollback"); /* it was to be seen only */
-    finish(TAG_COMMIT, "rollback");
-    shared_query_free(table);
-    shared_session_free(target);
+    run(target, "CREATE TEMP TABLE copied (id text, number int, content text)", NULL);
+    copy_renamed();
+    shared_session_free(target); /* rolls back: it was to be seen only */
     shared_session_free(session);
     shared_client_free(client);
     return 0;

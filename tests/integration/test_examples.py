@@ -217,6 +217,8 @@ def test_values_come_back_as_they_went(stack: LabStack) -> None:
 
 def test_bulk_stores_and_copies(stack: LabStack, pg: psycopg.Connection) -> None:
     document = store(stack, pg, b"x", "bulk.txt")
+    pg.execute("INSERT INTO document_chunks (id, document_id, chunk_index, content) VALUES ('old', %s, 0, 'old')",
+               [document.id])
     argv = [*WRAPPER, BUILD / "examples" / "example-bulk", document.id]
     done = subprocess.run(argv, env=stack.environment(), input="first line\nsecond\tline\n", text=True,
                           capture_output=True, timeout=60, check=True)
