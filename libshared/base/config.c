@@ -52,10 +52,19 @@ static const char *bool_find(const char *value) {
     return word_find("0 false off no", value) ? "0" : NULL;
 }
 
+/* "no" is nearer to "on" by its letters, and means off. */
+static const char *nearest_word(const char *words, const char *value, size_t *size) {
+    const char *truth = bool_find(value);
+    const char *meant = truth ? word_find(words, *truth == '1' ? "on" : "off") : NULL;
+    if (!meant) return near_word(words, value, size);
+    *size = strcspn(meant, " ");
+    return meant;
+}
+
 static shared_status refuse_word(const struct setting *setting, const char *value,
                                  const char *wanted, const char *words) {
     size_t size = 0;
-    const char *nearest = near_word(words, value, &size);
+    const char *nearest = nearest_word(words, value, &size);
     return fail(SHARED_EINVALID, "%s: \"%s\", must be %s%s%.*s%s", setting->name, value, wanted,
                 nearest ? "; did you mean " : "", (int)size, nearest ? nearest : "",
                 nearest ? "?" : "");

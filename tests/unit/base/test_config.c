@@ -100,6 +100,8 @@ START_TEST(a_wrong_value_is_named_with_its_limit) {
         {"BACKEND_PORT", "80 ", "BACKEND_PORT: \"80 \", must be a whole number from 0 to 65535"},
         {"LOG_FORMAT", "xml", "LOG_FORMAT: \"xml\", must be one of: json text"},
         {"LEX_SANDBOX", "o", "LEX_SANDBOX: \"o\", must be one of: on off; did you mean on?"},
+        {"LEX_SANDBOX", "No", "LEX_SANDBOX: \"No\", must be one of: on off; did you mean off?"},
+        {"LEX_SANDBOX", "1", "LEX_SANDBOX: \"1\", must be one of: on off; did you mean on?"},
         {"LOG_LEVEL", "warn",
          "LOG_LEVEL: \"warn\", must be one of: debug info warning error; did you mean warning?"},
         {"LOG_LEVEL", "Debgu",
