@@ -20,6 +20,10 @@
  *   functions (version, classify) may be called from any thread.
  * FORK  In the child of a fork each call on an inherited client answers SHARED_EFORKED, and each
  *   free releases memory and descriptors without a byte on the wire.
+ * SIGNALS  The library installs no handler and changes no thread's mask; its helper threads block all
+ *   signals. Its sockets never raise SIGPIPE; a line of the log to a pipe that nobody reads does, as any
+ *   write to stderr. A handler may call shared_client_wake, and nothing else here; a signal alone does
+ *   not end a wait.
  * BLOCKING  Nothing blocks but shared_client_dispatch and shared_client_wait with a timeout.
  * ERRORS  A function that can fail returns a shared_status; below zero is a failure, and
  *   shared_error_last() says why. What fails later comes as shared_event_error().

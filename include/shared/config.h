@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * config.h - settings by the names of the environment. One table (libshared/base/config.c) holds each
+ * config.h - settings by the names of the environment. One table (libshared/base/settings.c) holds each
  * setting's name, default, range and meaning; docs/config.md and `lex-intel doctor` are made from it.
  *
  *     shared_config *config;

@@ -3,6 +3,7 @@
  * the client has gone, not waited for.
  */
 #include <semaphore.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -72,9 +73,11 @@ END_TEST
 
 /* --- jobs that take as long as the test wants ----------------------------------------------------- */
 static sem_t begun, may_end, ended;
+static sigset_t blocked; /* on the helper thread */
 
 static void work_slow(struct job *job) {
     (void)job;
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
     sem_post(&begun);
     while (sem_wait(&may_end) != 0) {
     }
@@ -102,6 +105,23 @@ static void slow_start(void) {
     while (sem_wait(&begun) != 0) {
     }
 }
+
+START_TEST(signals_are_for_the_programs_own_threads) {
+    sigset_t before, after;
+    pthread_sigmask(SIG_BLOCK, NULL, &before);
+    slow_start();
+    pthread_sigmask(SIG_BLOCK, NULL, &after);
+    for (int number = 1; number < 32; number++) {
+        bool never = number == SIGKILL || number == SIGSTOP;
+        ck_assert(never || sigismember(&blocked, number) == 1);
+        ck_assert_int_eq(sigismember(&before, number), sigismember(&after, number));
+    }
+    shared_client_free(current);
+    sem_post(&may_end);
+    while (sem_wait(&ended) != 0) {
+    }
+}
+END_TEST
 
 START_TEST(free_does_not_wait_for_a_slow_job) {
     slow_start();
@@ -222,6 +242,7 @@ int main(void) {
         localhost_is_found,
         unknown_name_is_a_retryable_error,
         numeric_addresses_are_known,
+        signals_are_for_the_programs_own_threads,
         free_does_not_wait_for_a_slow_job,
         jobs_are_bounded,
         what_has_not_begun_can_be_withdrawn,
