@@ -240,8 +240,8 @@ export interface Task<Args extends unknown[] = any[]> {
   readonly signal: AbortSignal;
 }
 
-/** What it returns is the result, as JSON. A PermanentError fails the task, a RetryableError retries it after 60, 120,
- * 240 and 480 s; of other errors classify() decides. */
+/** What it returns is the result, as JSON; what has none fails the task. A PermanentError fails it, a RetryableError
+ * retries it after 60, 120, 240 and 480 s; of other errors classify() decides. */
 export type Handler<Args extends unknown[] = any[]> = (task: Task<Args>) => unknown;
 
 export interface WorkOptions extends Abortable {

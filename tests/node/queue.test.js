@@ -93,6 +93,44 @@ test('an exception is a failure: for good, or to be tried again', async (t) => {
   await over;
 });
 
+test('whatever a handler throws or returns, its task is answered', async (t) => {
+  const client = await clientOf(t);
+  const thrown = (error) => () => {
+    throw error;
+  };
+  const nested = JSON.parse('['.repeat(3000) + ']'.repeat(3000));
+  const tasks = {
+    nul: [() => JSON.parse('\0bad'), /SyntaxError.*\uFFFD/],
+    half: [thrown(new Error('a\uD800b')), /Error: a\uFFFDb/],
+    cut: [thrown(new PermanentError(`${'x'.repeat(1999)}\u{1F600}`)), /^x{1999}\uFFFD$/],
+    nothing: [thrown(undefined), /undefined/],
+    bare: [thrown(Object.create(null)), /cannot be shown/],
+    hostile: [
+      thrown({
+        get code() {
+          throw new Error('no');
+        },
+      }),
+      /object Object/,
+    ],
+    halfAnswer: [() => 'a\uD800b', /what the handler returned: no JSON/],
+    nested: [() => nested, /what the handler returned: no JSON/],
+  };
+  const handlers = Object.fromEntries(Object.entries(tasks).map(([name, [handler]]) => [name, handler]));
+  const { queue, stop, over } = await workOf(t, handlers, { concurrency: 1 }); // one slot: nobody may keep it
+  for (const [name, [, words]] of Object.entries(tasks)) {
+    const task = await client.queue.send(name, [], { queue });
+    await assert.rejects(client.queue.result(task, { timeoutMs: 20000 }), (error) => {
+      assert.ok(error instanceof TaskFailedError, `${name}: ${error}`);
+      assert.match(error.message, words);
+      return true;
+    });
+  }
+  stop();
+  await over;
+  assert.equal((await client.queue.stats({ queue })).claimed, 0);
+});
+
 test('a task of a session is sent if it commits', async (t) => {
   const client = await clientOf(t);
   const session = client.session();

@@ -9,6 +9,7 @@ const RESULT_TIMEOUT_MS = 3600000;
 const CONCURRENCY = 10;
 const CONCURRENCY_MAX = 1000;
 const MESSAGE_MAX = 2000;
+const RESULT = 'what the handler returned';
 
 function json(value, what) {
   try {
@@ -38,6 +39,26 @@ function milliseconds(value, what) {
 
 function moment(value, what) {
   return value instanceof Date ? timeIn(value) : refuse(what, 'a Date', value);
+}
+
+/** What was thrown, whatever it is, in words that C and PostgreSQL can have: no NUL, no half of a surrogate pair. */
+function wordsOf(error) {
+  let words;
+  try {
+    words = error instanceof SharedError ? `${error.message}` : String(error);
+  } catch {
+    words = 'an error that cannot be shown as text';
+  }
+  return (words || 'Error').slice(0, MESSAGE_MAX).replaceAll('\0', '\uFFFD').replaceAll(/\p{Surrogate}/gu, '\uFFFD');
+}
+
+/** Of what was thrown, whatever it is. */
+function kindOf(error) {
+  try {
+    return classify(error) === 'retryable' ? native.RETRYABLE : native.PERMANENT;
+  } catch {
+    return native.PERMANENT; // a getter of it throws
+  }
 }
 
 /** A task that came: its arguments, and where it comes from. */
@@ -177,15 +198,17 @@ class Work {
   }
 
   async #one(handle) {
+    let answer;
     try {
       const task = new Task(handle, this.#over.signal);
-      const answer = await this.#unlessOver(this.#handlers[task.name](task));
-      await this.#finish(handle, 'task_succeed', json(answer ?? null, 'what the handler returned'));
+      answer = json((await this.#unlessOver(this.#handlers[task.name](task))) ?? null, RESULT);
     } catch (error) {
-      if (error instanceof AbortError && this.#over.signal.aborted)
+      if (this.#over.signal.aborted && error instanceof AbortError)
         native.handle_close(handle); // back to the queue
       else await this.#fail(handle, error);
+      return;
     }
+    await this.#succeed(handle, answer);
   }
 
   #unlessOver(promise) {
@@ -199,19 +222,32 @@ class Work {
     });
   }
 
-  async #fail(handle, error) {
-    const kind = classify(error) === 'retryable' ? native.RETRYABLE : native.PERMANENT;
-    const words = error instanceof SharedError ? error.message : String(error);
-    await this.#finish(handle, 'task_fail', kind, (words || 'Error').slice(0, MESSAGE_MAX));
+  /** JSON of JavaScript has what JSON of others has not: half of a surrogate pair, any depth. */
+  async #succeed(handle, answer) {
+    try {
+      await this.#answer('task_succeed', handle, answer);
+    } catch (error) {
+      const refused = error instanceof InvalidError && native.task_is_held(handle) === 1;
+      if (refused) await this.#fail(handle, new InvalidError(`${RESULT}: no JSON that others can read`));
+      else this.#giveUp(handle, error);
+    }
   }
 
-  /** A claim that another worker has taken over meanwhile is that one's to answer. */
-  async #finish(handle, how, ...words) {
+  async #fail(handle, error) {
     try {
-      await this.#client.request((_, tag) => native[how](handle, ...words, tag));
-    } catch (error) {
-      if (!(error instanceof SharedError)) throw error;
-      process.emitWarning(`a task could not be answered: ${error.message}`, { type: 'SharedWarning' });
+      await this.#answer('task_fail', handle, kindOf(error), wordsOf(error));
+    } catch (failure) {
+      this.#giveUp(handle, failure);
     }
+  }
+
+  #answer(how, handle, ...words) {
+    return this.#client.request((_, tag) => native[how](handle, ...words, tag));
+  }
+
+  /** A claim that another worker has taken over meanwhile is that one's to answer; one that is still ours goes back. */
+  #giveUp(handle, error) {
+    native.handle_close(handle);
+    process.emitWarning(`a task could not be answered: ${error.message}`, { type: 'SharedWarning' });
   }
 }
