@@ -260,7 +260,9 @@ export class Queue {
   result<T = any>(id: string, options?: Abortable & { timeoutMs?: number | undefined }): Promise<T>;
   stats(options?: Abortable & { queue?: string | undefined }):
     Promise<{ waiting: number; claimed: number; dead: number; outbox: number }>;
-  /** Works on tasks until the signal: then it claims no more, and returns when what runs has ended. */
+  /** Works on tasks until the signal: then it begins no more, and returns when what runs has ended. Several on one
+   * queue share it: whoever claims a task, the one that has its handler does it, within its own concurrency. A task of
+   * one that has ended goes back to the queue; one that none ever had is NotRegistered. */
   work<Args extends unknown[] = any[]>(task: string, handler: Handler<Args>, options?: WorkOptions): Promise<void>;
   work(handlers: { readonly [task: string]: Handler }, options?: WorkOptions): Promise<void>;
 }

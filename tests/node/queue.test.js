@@ -131,6 +131,94 @@ test('whatever a handler throws or returns, its task is answered', async (t) => 
   assert.equal((await client.queue.stats({ queue })).claimed, 0);
 });
 
+test('several work() on one queue share it: each task goes to the one that has its handler', async (t) => {
+  const client = await clientOf(t);
+  const worker = await clientOf(t);
+  const queue = id('queue');
+  const controller = new AbortController();
+  const running = { add: 0, mul: 0 };
+  const most = { add: 0, mul: 0 };
+  const work = (name, concurrency, compute) =>
+    worker.queue.work(
+      name,
+      async ({ args: [a, b] }) => {
+        most[name] = Math.max(most[name], ++running[name]);
+        await worker.ping();
+        running[name]--;
+        return compute(a, b);
+      },
+      { queue, concurrency, signal: controller.signal },
+    );
+  const over = [work('add', 1, (a, b) => a + b), work('mul', 3, (a, b) => a * b)];
+  const names = Array.from({ length: 40 }, (_, n) => (n % 2 ? 'add' : 'mul'));
+  const tasks = await Promise.all(names.map((name) => client.queue.send(name, [3, 4], { queue })));
+  const answers = await Promise.all(tasks.map((task) => client.queue.result(task, { timeoutMs: 20000 })));
+  assert.deepEqual(
+    answers,
+    names.map((name) => (name === 'add' ? 7 : 12)),
+  );
+  assert.equal(most.add, 1);
+  assert.ok(most.mul <= 3, `${most.mul}`);
+  controller.abort();
+  await Promise.all(over);
+  assert.deepEqual(await client.queue.stats({ queue }), { waiting: 0, claimed: 0, dead: 0, outbox: 0 });
+});
+
+test('a task whose work() has ended goes back to the queue, for who has its handler', async (t) => {
+  const client = await clientOf(t);
+  const worker = await clientOf(t);
+  const queue = id('queue');
+  const [adding, rest] = [new AbortController(), new AbortController()];
+  const added = worker.queue.work('add', () => 'first', { queue, signal: adding.signal });
+  const others = worker.queue.work({ mul: () => 'mul' }, { queue, signal: rest.signal });
+  assert.equal(await client.queue.result(await client.queue.send('add', [], { queue })), 'first');
+  adding.abort();
+  await added;
+  const told = once(process, 'warning');
+  const task = await client.queue.send('add', [], { queue });
+  assert.match((await told)[0].message, /work\(\) on add has ended/); // it came, and goes back
+  const tasks = { add: () => 'second', mul: () => 'mul' };
+  const again = (await clientOf(t)).queue.work(tasks, { queue, signal: rest.signal });
+  assert.equal(await client.queue.result(task, { timeoutMs: 20000 }), 'second');
+  assert.equal(await client.queue.result(await client.queue.send('mul', [], { queue }), { timeoutMs: 20000 }), 'mul');
+  rest.abort();
+  await Promise.all([others, again]);
+  assert.equal((await client.queue.stats({ queue })).claimed, 0);
+});
+
+test('a task that no work() of its queue knows is NotRegistered', async (t) => {
+  const client = await clientOf(t);
+  const { queue, worker, stop, over } = await workOf(t, { add: () => 1 });
+  const controller = new AbortController();
+  const other = worker.queue.work('mul', () => 2, { queue: id('queue'), signal: controller.signal });
+  for (const [name, kind] of [
+    ['mul', 'PermanentError'], // of another queue of the client
+    ['constructor', 'NotRegistered'],
+    ['nobody', 'NotRegistered'],
+  ]) {
+    const task = await client.queue.send(name, [], { queue });
+    await assert.rejects(client.queue.result(task, { timeoutMs: 20000 }), (error) => {
+      assert.equal(error.kind, kind);
+      assert.match(`${error.kind} ${error.message}`, new RegExp(`NotRegistered.*${name}`));
+      return true;
+    });
+  }
+  controller.abort();
+  stop();
+  await Promise.all([over, other]);
+  await assert.rejects(worker.queue.work({}, { queue }), { code: 'invalid' });
+});
+
+test('work() may be called as often as one likes', async (t) => {
+  const client = await clientOf(t);
+  for (let n = 0; n < 300; n++) {
+    const controller = new AbortController();
+    const over = client.queue.work('again', () => {}, { queue: id('queue'), signal: controller.signal });
+    controller.abort();
+    await over;
+  }
+});
+
 test('a task of a session is sent if it commits', async (t) => {
   const client = await clientOf(t);
   const session = client.session();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // queue.js - both ends of the Celery wire: any Celery client can send to our workers, and ours to Celery's.
 import { callable, integer, object, options, refuse, signal as checkSignal, text } from './check.js';
-import { AbortError, InvalidError, SharedError, TaskFailedError, classify } from './errors.js';
+import { AbortError, InvalidError, PermanentError, SharedError, TaskFailedError, classify } from './errors.js';
 import native from './native.cjs';
 import { timeIn } from './values.js';
 
@@ -78,6 +78,8 @@ class Task {
 
 export class Queue {
   #client;
+  #crews = new Map(); // by queue
+  #registered = new Set(); // names of tasks that the client knows, on all queues
 
   /** @internal */
   constructor(client) {
@@ -145,47 +147,138 @@ export class Queue {
       'signal',
       'shutdownMs',
     ]);
-    for (const [task, work] of Object.entries(handlers)) callable(work, `the handler of ${task}`);
+    const names = Object.keys(handlers);
+    if (names.length === 0) refuse('tasks', 'at least one handler', handlers);
+    for (const task of names) callable(handlers[task], `the handler of ${task}`);
     const { queue = this.#client.setting('QUEUE_NAME'), concurrency = CONCURRENCY, signal } = settings;
     const shutdownMs = settings.shutdownMs ?? Number(this.#client.setting('WORKER_SHUTDOWN_S')) * 1000;
     integer(concurrency, 'concurrency', 1, CONCURRENCY_MAX);
     checkSignal(signal);
-    await new Work(this.#client, handlers, shutdownMs).run(text(queue, 'queue'), concurrency, signal);
+    await new Work(this.#client, this.#crewOf(text(queue, 'queue')), handlers, concurrency, shutdownMs).run(signal);
+  }
+
+  #crewOf(queue) {
+    const crew = this.#crews.get(queue) ?? new Crew(queue, this.#registered);
+    this.#crews.set(queue, crew);
+    return crew;
+  }
+}
+
+/** All work() of a client on one queue. Each claims what is next, which another one may have the handler of. */
+class Crew {
+  #works = new Set();
+  #names = new Set(); // that one of them has, or had
+  #told = new Set();
+  #registered;
+
+  constructor(queue, registered) {
+    this.queue = queue;
+    this.#registered = registered;
+  }
+
+  enter(work, names, handle) {
+    for (const name of names) {
+      if (!this.#registered.has(name)) native.queue_register(handle, name);
+      this.#registered.add(name);
+      this.#names.add(name);
+    }
+    this.#works.add(work);
+  }
+
+  leave(work) {
+    this.#works.delete(work);
+  }
+
+  /** Whether one of them had the handler, and has ended. Told once, since such tasks stand before all others then. */
+  had(name) {
+    if (!this.#names.has(name) || this.#told.has(name)) return this.#names.has(name);
+    this.#told.add(name);
+    const words = `work() on ${name} has ended: its tasks go back to the queue ${this.queue}, for other workers`;
+    process.emitWarning(words, { type: 'SharedWarning' });
+    return true;
+  }
+
+  /** Who does such a task: who claimed it if it can, else one that has room, else one whose tasks end some time. */
+  find(name, claimer) {
+    const able = [claimer, ...this.#works].filter((work) => work.has(name));
+    return able.find((work) => work === claimer || work.hasRoom) ?? able[0];
   }
 }
 
 /** One call of work(). */
 class Work {
   #client;
+  #crew;
   #handlers;
+  #concurrency;
   #shutdownMs;
   #running = new Set();
+  #waiting = []; // claimed by others, who have room when this one has none
+  #stopped = false;
   #over = new AbortController(); // of the tasks that run longer than a shutdown lasts
 
-  constructor(client, handlers, shutdownMs) {
+  constructor(client, crew, handlers, concurrency, shutdownMs) {
     this.#client = client;
+    this.#crew = crew;
     this.#handlers = handlers;
+    this.#concurrency = concurrency;
     this.#shutdownMs = shutdownMs;
   }
 
-  async run(queue, concurrency, signal) {
-    for (const name of Object.keys(this.#handlers)) native.queue_register(this.#client.handle, name);
-    const stream = this.#client.stream((handle, tag) => native.queue_consume(handle, queue, concurrency, tag), {
-      kind: native.EVENT_TASK,
-      most: Infinity,
-    });
-    const stop = () => stream.stop();
-    signal?.addEventListener('abort', stop, { once: true });
+  async run(signal) {
+    this.#crew.enter(this, Object.keys(this.#handlers), this.#client.handle);
+    let stop;
     try {
-      for await (const handle of stream) this.#begin(handle);
+      const { queue } = this.#crew;
+      const start = (handle, tag) => native.queue_consume(handle, queue, this.#concurrency, tag);
+      const stream = this.#client.stream(start, { kind: native.EVENT_TASK, most: Infinity });
+      stop = () => {
+        this.#stop();
+        stream.stop();
+      };
+      signal?.addEventListener('abort', stop, { once: true });
+      for await (const handle of stream) this.#claimed(handle);
     } finally {
       signal?.removeEventListener('abort', stop);
+      this.#stop();
       await this.#settle();
+      this.#crew.leave(this);
     }
   }
 
-  #begin(handle) {
-    const work = this.#one(handle).finally(() => this.#running.delete(work));
+  has(name) {
+    return !this.#stopped && Object.hasOwn(this.#handlers, name);
+  }
+
+  get hasRoom() {
+    return this.#running.size < this.#concurrency;
+  }
+
+  /** From now on it begins nothing. */
+  #stop() {
+    this.#stopped = true;
+    for (const handle of this.#waiting.splice(0)) native.handle_close(handle);
+  }
+
+  /** A task whose handler has ended goes back: another process may have it. So does what comes too late. */
+  #claimed(handle) {
+    const name = native.task_name(handle);
+    const work = this.#crew.find(name, this);
+    if (work !== undefined) work.take(handle);
+    else if (this.#stopped || this.#crew.had(name)) native.handle_close(handle);
+    else this.#follow(this.#fail(handle, new PermanentError(`NotRegistered: ${name}`)));
+  }
+
+  take(handle) {
+    if (this.hasRoom) this.#follow(this.#one(handle));
+    else this.#waiting.push(handle);
+  }
+
+  #follow(promise) {
+    const work = promise.finally(() => {
+      this.#running.delete(work);
+      if (this.hasRoom && this.#waiting.length > 0) this.take(this.#waiting.shift());
+    });
     this.#running.add(work);
   }
 
