@@ -2,6 +2,8 @@
 // progress.test.js - what is published is heard: once, in order, from where a listener left off.
 import { NotFoundError } from '@lex-intel/shared';
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { clientOf, documentOf, id, run } from './helper.js';
 
@@ -78,6 +80,59 @@ test('a watch that is left, or aborted, ends', async (t) => {
     },
     { name: 'AbortError', cause: reason },
   );
+});
+
+test('a watch that is left while it waits ends, and so does what is made of it', { timeout: 20000 }, async (t) => {
+  const client = await clientOf(t);
+  const document = await documentOf(client);
+  for (const read of [
+    client.progress.watch(document),
+    client.progress.watchAll(),
+    client.progress.sse(document),
+    client.progress.sse([document]),
+  ]) {
+    const heard = read.next(); // of a document its state, of all nothing yet
+    const waiting = read.next();
+    assert.deepEqual(await read.return('left'), { value: 'left', done: true });
+    await heard;
+    assert.deepEqual(await waiting, { value: undefined, done: true });
+    assert.deepEqual(await read.next(), { value: undefined, done: true });
+  }
+  for (const read of [client.progress.watchAll(), client.progress.sse(document)]) {
+    const readable = Readable.from(read);
+    const closed = once(readable, 'close');
+    readable.resume();
+    await client.ping(); // it reads by now
+    readable.destroy();
+    await closed;
+  }
+});
+
+test('calls of next() that overlap get the messages in their order', async (t) => {
+  const client = await clientOf(t);
+  const document = await documentOf(client);
+  const events = client.progress.watch(document);
+  const first = await events.next();
+  const rest = [events.next(), events.next(), events.next(), events.next()];
+  await tell(client, document);
+  assert.equal(first.done, false);
+  assert.deepEqual(
+    (await Promise.all(rest)).map(({ value }) => value?.step),
+    ['starting', 'extracting', 'completed', undefined],
+  );
+});
+
+test('server-sent events that say nothing for long are pinged, and can be left then', { timeout: 20000 }, async (t) => {
+  const { setTimeout: start } = globalThis;
+  t.mock.method(globalThis, 'setTimeout', (work, delay) => start(work, delay === 15000 ? 0 : delay));
+  const client = await clientOf(t);
+  const document = await documentOf(client);
+  const heard = [];
+  for await (const text of client.progress.sse(document)) {
+    heard.push(text);
+    if (text.startsWith(':') && heard.some((one) => one.startsWith('id: ') || one.startsWith('data: '))) break;
+  }
+  assert.equal(heard.at(-1), ': ping\n\n');
 });
 
 test('a watch that nobody reads holds up nothing', async () => {

@@ -81,13 +81,14 @@ function aborted(signal, error) {
   return signal?.aborted === true && error instanceof RequestCancelledError;
 }
 
-/** Events of one request, for one reader: `for await`. No more than `most` wait; then `squeeze` makes them fewer. */
+/** Events of one request, for one reader: `for await`, or one next() at a time. No more than `most` wait; then
+ * `squeeze` makes them fewer. */
 export class Stream {
   #client;
   #events = [];
   #waiting;
   #ended = false;
-  #failure;
+  #failure = null;
   #signal;
   #cancel;
   #options;
@@ -113,7 +114,7 @@ export class Stream {
       this.#failure = aborted(this.#signal, error) ? new AbortError(this.#signal) : error;
       if (this.#stopped && error instanceof RequestCancelledError) this.#failure = null;
     }
-    if (kind === this.#options.kind && payload !== null) {
+    if (kind === this.#options.kind && payload !== null && !this.#left) {
       this.#events.push(payload);
       if (this.#events.length > this.#options.most) this.#events = this.#options.squeeze(this.#events);
     }
@@ -138,20 +139,32 @@ export class Stream {
     waiting?.();
   }
 
-  async *[Symbol.asyncIterator]() {
-    try {
-      for (;;) {
-        while (this.#events.length) yield this.#events.shift();
-        if (this.#failure) throw this.#failure;
-        if (this.#ended) return;
-        await new Promise((resolve) => {
-          this.#waiting = resolve;
-        });
-      }
-    } finally {
-      this.stop();
-      this.#events = [];
+  async next() {
+    while (this.#events.length === 0) {
+      const failure = this.#failure;
+      this.#failure = null;
+      if (failure) throw failure;
+      if (this.#ended || this.#left) return { value: undefined, done: true };
+      await new Promise((resolve) => {
+        this.#waiting = resolve;
+      });
     }
+    return { value: this.#events.shift(), done: false };
+  }
+
+  #left = false;
+
+  /** Nobody reads on: it ends, for a next() that waits as well. */
+  async return(value) {
+    this.#left = true;
+    this.stop();
+    this.#events = [];
+    this.#wake();
+    return { value, done: true };
+  }
+
+  [Symbol.asyncIterator]() {
+    return this;
   }
 }
 

@@ -2,6 +2,7 @@
 // progress.js - how far documents are: what a worker says, and what a page hears.
 import { integer, options, refuse, signal as checkSignal, text } from './check.js';
 import native from './native.cjs';
+import { Reading } from './reading.js';
 
 const WAITING_MAX = 64; // messages that a slow reader has before it
 const ALL_WAITING_MAX = 1000;
@@ -80,31 +81,33 @@ export class Progress {
   }
 
   /** The same as text for a browser's EventSource, with a comment each 15 s that keeps the connection alive. */
-  async *sse(documents, given) {
-    const events = this.watch(documents, given)[Symbol.asyncIterator]();
+  sse(documents, given) {
+    const events = this.watch(documents, given);
     let next;
-    try {
-      for (;;) {
-        next ??= events.next();
-        const answer = await within(next, PING_MS);
-        if (answer === undefined) {
-          yield ': ping\n\n';
-          continue;
-        }
-        next = undefined;
-        if (answer.done) return;
-        const { id } = answer.value;
-        yield `${id ? `id: ${id}\n` : ''}data: ${JSON.stringify(answer.value)}\n\n`;
-      }
-    } finally {
-      next?.catch(() => {});
-      await events.return();
-    }
+    const pull = async () => {
+      next ??= events.next();
+      const answer = await within(next, PING_MS);
+      if (answer === undefined) return { value: ': ping\n\n', done: false };
+      next = undefined;
+      return answer.done ? answer : { value: eventText(answer.value), done: false };
+    };
+    return new Reading(pull, () => events.return());
   }
 }
 
-async function* messages(open) {
-  for await (const event of open()) yield message(event);
+function eventText(event) {
+  return `${event.id ? `id: ${event.id}\n` : ''}data: ${JSON.stringify(event)}\n\n`;
+}
+
+/** What open() gives, as messages; opened by the first next(). */
+function messages(open) {
+  let stream;
+  const pull = async () => {
+    stream ??= open();
+    const answer = await stream.next();
+    return answer.done ? answer : { value: message(answer.value), done: false };
+  };
+  return new Reading(pull, () => stream?.return());
 }
 
 /** What the promise gives, or undefined after so long. */
