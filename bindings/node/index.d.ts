@@ -325,7 +325,8 @@ export class OutcomeUnknownError extends RetryableError {}
 /** Out of memory. */
 export class MemoryError extends RetryableError {}
 
-/** Whether trying again may help, of any error: ours, the system's, or one of pg, postgres.js or ioredis. */
+/** Whether trying again may help, of any error: ours, the system's, or one of fetch, pg, postgres.js or ioredis; of one
+ * that says nothing its cause decides. */
 export function classify(error: unknown): 'retryable' | 'permanent';
 
 /** Version of the library within. */

@@ -47,7 +47,7 @@ RUNNER_TIMEOUT_S = 1200  # one call of meson or pytest; the longest, pytest unde
 VALGRIND = "valgrind --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=99 -q"
 WRAPPED = f"--wrapper={VALGRIND}"
 # What depends on Node's version, and on the memory of the native half: all but the package itself.
-NODE_RUNTIME = [f"{name}.test.js" for name in ("session", "progress", "queue", "bad_input", "behaviour")]
+NODE_RUNTIME = [f"{name}.test.js" for name in ("session", "progress", "queue", "bad_input", "behaviour", "classify")]
 
 
 @dataclass

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // errors.js - what went wrong, and whether trying again may help.
 import native from './native.cjs';
+import os from 'node:os';
 
 const DOMAINS = ['', 'caller', 'system', 'postgres', 'redis', 'schema', 'task'];
 const RETRYABLE = 2;
@@ -123,21 +124,45 @@ function makeError(kind, domain, code, sqlstate, message, detail, hint, operatio
 native.setup(makeError);
 
 const SQLSTATE = /^[0-9A-Z]{5}$/;
+const CAUSES_MAX = 8; // an error may be its own cause
 
-function isRetryable(error) {
-  if (error === null || typeof error !== 'object') return false;
+// What says that a server, or the way to it, is away for now: an error's code, or its name, or where a driver gives it
+// neither its message.
+const AWAY = new Set([
+  ...['EAI_AGAIN', 'ETIMEOUT', 'TimeoutError'], // Node
+  ...['UND_ERR_SOCKET', 'UND_ERR_CLOSED', 'UND_ERR_DESTROYED'], // fetch
+  ...['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'],
+  ...['CONNECTION_CLOSED', 'CONNECTION_DESTROYED', 'CONNECTION_ENDED', 'CONNECT_TIMEOUT'], // postgres.js
+  ...['MaxRetriesPerRequestError', 'ClusterAllFailedError'], // ioredis
+  ...['Connection is closed.', 'Command timed out', 'Command aborted due to connection close'],
+  ...['Connection terminated', 'Connection terminated unexpectedly', 'timeout expired'], // pg
+  ...['Connection terminated due to connection timeout', 'timeout exceeded when trying to connect'],
+  ...['Client has encountered a connection error and is not queryable', 'Query read timeout'],
+]);
+
+/** What the error itself says of it, undefined when it says nothing. */
+function verdict(error) {
   if (error instanceof SharedError) return error.retryable;
+  if ([error.code, error.name, error.message].some((word) => AWAY.has(word))) return true;
+  const number = os.constants.errno[error.code] ?? error.errno; // some have a code only
+  if (typeof number === 'number') return native.classify_errno(Math.abs(number)) === RETRYABLE;
   const state = [error.sqlstate, error.code].find((word) => typeof word === 'string' && SQLSTATE.test(word));
-  if (state !== undefined && !(typeof error.errno === 'number')) {
-    return native.classify_sqlstate(state) === RETRYABLE;
-  }
-  if (typeof error.errno === 'number') return native.classify_errno(Math.abs(error.errno)) === RETRYABLE;
+  if (state !== undefined) return native.classify_sqlstate(state) === RETRYABLE;
   if (error.name === 'ReplyError') return native.classify_redis(String(error.message)) === RETRYABLE;
-  if (error instanceof AggregateError) return error.errors.length > 0 && error.errors.every(isRetryable);
-  return error.name === 'TimeoutError';
+  return undefined;
 }
 
-/** 'retryable' or 'permanent', for any error: ours, the system's, or one of pg, postgres.js or ioredis. */
+function isRetryable(error, depth = 0) {
+  if (error === null || typeof error !== 'object' || depth > CAUSES_MAX) return false;
+  const said = verdict(error);
+  if (said !== undefined) return said;
+  const within = (other) => isRetryable(other, depth + 1);
+  if (error instanceof AggregateError && error.errors.length > 0) return error.errors.every(within);
+  return within(error.cause);
+}
+
+/** 'retryable' or 'permanent', for any error: ours, the system's, or one of fetch, pg, postgres.js or ioredis; of one
+ * that says nothing its cause decides. */
 export function classify(error) {
   return isRetryable(error) ? 'retryable' : 'permanent';
 }
