@@ -52,10 +52,16 @@ export class Sql {
   readonly text: string;
 }
 
-/** What may stand in a template: null is NULL, a plain object is JSON, bytes are bytea, arrays are text[] or bigint[]. */
+/** An object that is no collection, function or promise: its properties are JSON, or what its toJSON() gives. */
+export type JsonObject =
+  | { readonly [name: string]: unknown }
+  | object & { readonly [Symbol.iterator]?: never; readonly call?: never; readonly then?: never };
+
+/** What may stand in a template: null is NULL, a plain object or one with toJSON() is JSON, bytes are bytea, arrays are
+ * text[] or bigint[]. */
 export type Value =
   | string | number | bigint | boolean | null | Date | ArrayBufferView | ArrayBuffer
-  | readonly (string | null)[] | readonly (number | bigint)[] | Sql | { readonly [name: string]: unknown };
+  | readonly (string | null)[] | readonly (number | bigint)[] | Sql | JsonObject;
 
 export interface SqlTag {
   /** A piece that goes into query() and others, or into another piece. */
@@ -201,6 +207,7 @@ export class Progress {
   watchAll(options?: Abortable): AsyncGenerator<ProgressEvent, void, undefined>;
   /** The same as text for a browser's EventSource, with a comment each 15 s that keeps the connection alive. */
   sse(documentId: string, options?: WatchOptions): AsyncGenerator<string, void, undefined>;
+  sse(documentIds: readonly string[], options?: WatchManyOptions): AsyncGenerator<string, void, undefined>;
 }
 
 // --- the queue -------------------------------------------------------------------------------------------------------

@@ -39,6 +39,21 @@ const chunks: DocumentChunk[] = await session.select('documentChunk', sql`docume
 const rows: Result<{ id: string; n: bigint }> = await session.query<{ id: string; n: bigint }>`SELECT id, ${1n} AS n FROM documents`;
 const count: number = rows.count;
 await session.query(sql`SELECT ${[1n, 2n]}, ${['a', null]}, ${Buffer.of(1)}, ${{ a: 1 }}, ${null}`, { readOnly: true });
+interface Note { readonly words: string; pages?: number[] }
+class Money {
+  constructor(private readonly cents: bigint) {}
+  toJSON(): string { return `${this.cents}`; }
+}
+const note: Note = { words: 'a' };
+await session.query`SELECT ${note}, ${new Money(7n)}, ${{ nested: [note] }}, ${sql.json([note])}, ${new Date()}, ${new Uint8Array(1)}`;
+// @ts-expect-error neither text[] nor bigint[]
+await session.query`SELECT ${[note]}`;
+// @ts-expect-error a function is no value
+await session.query`SELECT ${() => 1}`;
+// @ts-expect-error a promise that nobody awaited
+await session.query`SELECT ${session.flush()}`;
+// @ts-expect-error a Map has no JSON
+await session.query`SELECT ${new Map([['a', 1]])}`;
 // @ts-expect-error a text is no template
 await session.query('SELECT 1');
 // @ts-expect-error undefined is no value
@@ -55,6 +70,8 @@ for await (const event of client.progress.watch('doc-123', { lastEventId: '1-0',
   console.log(progress, step, message, event.final ?? false);
 }
 for await (const { documentId } of client.progress.watch(['a', 'b'], { lastEventId: { a: '1-0' } })) console.log(documentId);
+for await (const text of client.progress.sse('doc-123', { lastEventId: '1-0', signal })) console.log(text.length);
+for await (const text of client.progress.sse(['a', 'b'], { lastEventId: { a: '1-0' } })) console.log(text.length);
 const heard: number = await client.progress.publish('doc-123', 45, 'extracting', 'page 5 of 10');
 const task: string = await client.queue.send('add', [1, 2], { countdownMs: 100, priority: 3, eta: new Date() });
 const result: { sum: number } = await client.queue.result<{ sum: number }>(task, { timeoutMs: 1000 });
