@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * text.c - texts, numbers and failures between JavaScript and C. Node-API only; what an environment gave is kept for
- * its thread, since SWIG has the environment's one place for data.
+ * text.c - texts, numbers and failures between JavaScript and C. Node-API only; what an environment gave stands in a
+ * list of its thread, since SWIG has the environment's one place for data.
  */
 #include "text.h"
 
@@ -15,12 +15,42 @@
 enum { MESSAGE_MAX = 512 };
 static const double SAFE_MAX = 9007199254740991.0; /* Number.MAX_SAFE_INTEGER */
 
-static _Thread_local napi_ref make_error;
+/* Each loading of the module has an environment of its own, so a thread may have several: a test runner loads
+ * JavaScript anew, and errors are to be of the classes that its caller knows. */
+struct maker {
+    struct maker *next;
+    napi_env env;
+    napi_ref make_error;
+};
+
+static _Thread_local struct maker *makers;
 
 /* --- failures ------------------------------------------------------------------------------------- */
 
+static struct maker **maker_find(napi_env env) {
+    struct maker **at = &makers;
+    while (*at && (*at)->env != env) at = &(*at)->next;
+    return at;
+}
+
+static void maker_free(void *data) {
+    struct maker *maker = data;
+    *maker_find(maker->env) = maker->next;
+    free(maker);
+}
+
 bool errors_setup(napi_env env, napi_value make) {
-    return napi_create_reference(env, make, 1, &make_error) == napi_ok;
+    struct maker *maker = *maker_find(env);
+    if (maker) return napi_create_reference(env, make, 1, &maker->make_error) == napi_ok;
+    maker = calloc(1, sizeof *maker);
+    if (!maker) {
+        napi_throw_error(env, "ENOMEM", "out of memory");
+        return false;
+    }
+    *maker = (struct maker){.next = makers, .env = env};
+    makers = maker;
+    return napi_add_env_cleanup_hook(env, maker_free, maker) == napi_ok &&
+           napi_create_reference(env, make, 1, &maker->make_error) == napi_ok;
 }
 
 static napi_value text_new(napi_env env, const char *text) {
@@ -37,7 +67,8 @@ static napi_value number_new(napi_env env, int32_t number) {
 
 static napi_value made(napi_env env, napi_value *words, size_t count) {
     napi_value make = NULL, global = NULL, error = NULL;
-    if (!make_error || napi_get_reference_value(env, make_error, &make) != napi_ok ||
+    const struct maker *maker = *maker_find(env);
+    if (!maker || napi_get_reference_value(env, maker->make_error, &make) != napi_ok ||
         napi_get_global(env, &global) != napi_ok)
         return NULL;
     return napi_call_function(env, global, make, count, words, &error) == napi_ok ? error : NULL;

@@ -171,6 +171,30 @@ test('a worker that ends by itself ends its client', async () => {
   );
 });
 
+test('loaded anew, as test runners do, each copy has its own errors', async () => {
+  const { code, out, err } = await run(`
+    import { createRequire } from 'node:module';
+    const require = createRequire(import.meta.url);
+    const load = () => {
+      for (const name of Object.keys(require.cache)) delete require.cache[name];
+      return require('@lex-intel/shared');
+    };
+    const [first, second] = [load(), load()];
+    console.log(first.AbortError === second.AbortError);
+    for (const { AbortError, InvalidError, connect } of [first, second, first]) {
+      const client = await connect();
+      const invalid = await client.progress.publish('a\\0b', 1, 'starting').catch((error) => error);
+      const controller = new AbortController();
+      const heard = client.progress.watchAll({ signal: controller.signal }).next().catch((error) => error);
+      await client.ping();
+      controller.abort(new Error('enough'));
+      const error = await heard;
+      console.log(invalid instanceof InvalidError, error instanceof AbortError, error.cause?.message);
+      await client.close();
+    }`);
+  assert.deepEqual([code, out, err], [0, `false\n${'true true enough\n'.repeat(3)}`, '']);
+});
+
 test('classify, for errors of others too', () => {
   const errors = [
     [new PermanentError('x'), 'permanent'],
