@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 // service.js - documents and their progress over HTTP, and a page that shows it: node service.js [PORT]
-import { NotFoundError, connect } from '@lex-intel/shared';
+import { ConflictError, InvalidError, NotFoundError, SchemaError, connect } from '@lex-intel/shared';
 import Fastify from 'fastify';
 import { Readable } from 'node:stream';
 
 const client = await connect();
 const app = Fastify({ logger: process.env.LOG_LEVEL === 'debug', forceCloseConnections: true });
 
+const statuses = new Map([[NotFoundError, 404], [ConflictError, 409], [InvalidError, 422], [SchemaError, 422]]);
+
 app.setErrorHandler((error, request, reply) => {
-  const status = error instanceof NotFoundError ? 404 : error.retryable ? 503 : (error.statusCode ?? 500);
+  const status = statuses.get(error.constructor) ?? (error.retryable ? 503 : (error.statusCode ?? 500));
   reply.code(status).send({ detail: error.message });
 });
 
@@ -29,9 +31,9 @@ app.post('/api/documents/:id/extract', async ({ params }, reply) => {
   return reply.code(202).send({ detail: 'It is read again' });
 });
 
-app.get('/api/documents/:id/progress', async ({ params, headers, raw }, reply) => {
+app.get('/api/documents/:id/progress', async ({ params, headers }, reply) => {
   const gone = new AbortController();
-  raw.socket.once('close', () => gone.abort());
+  reply.raw.once('close', () => gone.abort());
   const events = client.progress.sse(params.id, { lastEventId: headers['last-event-id'], signal: gone.signal });
   const first = await events.next(); // a document that is not there is a 404, not a stream
   if (first.done) return reply.code(204).send(); // all is said: EventSource does not come again

@@ -118,8 +118,18 @@ def test_the_service_answers_like_the_backend(stack: LabStack, service: str) -> 
     for path in ("", "/progress"):
         answer = httpx.get(f"{service}/api/documents/nosuch{path}")
         assert answer.status_code == 404 and "nosuch" in answer.json()["detail"]
+        assert httpx.get(f"{service}/api/documents/a%00b{path}").status_code == 422
     assert "new EventSource" in httpx.get(service).text
-    assert httpx.post(f"{service}/api/documents/node-celery/extract").status_code == 202
+
+
+def test_many_viewers_come_by_one_connection(stack: LabStack, service: str) -> None:
+    """A browser keeps its connection: what was watched over it leaves nothing behind."""
+    only_up(stack)
+    with httpx.Client(base_url=service) as http:
+        for _ in range(20):
+            with http.stream("GET", "/api/documents/node-celery/progress") as answer:
+                assert answer.status_code == 200 and b"data: " in answer.read()
+    assert "Warning" not in stack.log("node-service")
 
 
 @pytest.fixture(scope="module", autouse=True)
