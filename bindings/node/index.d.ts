@@ -128,7 +128,8 @@ export class Session {
   update<N extends keyof Models>(model: N, values: Partial<NewModels[N]>): void;
   /** The row goes at the next flush. */
   delete<N extends keyof Models>(model: N, key: Keys[N] | Models[N]): void;
-  /** A task that is sent if and only if this session commits. `key` names the thing that it is about. */
+  /** A task that is stored if and only if this session commits; then a `client.queue.relay()` sends it. `key` names the
+   * thing that it is about. */
   enqueue(task: string, args?: readonly unknown[], options?: { key?: string | undefined }): void;
   /** session.query`SELECT ... ${value}`: a statement in the session's transaction. */
   query<T = Row>(strings: TemplateStringsArray, ...values: Value[]): Promise<Result<T>>;
@@ -272,6 +273,10 @@ export class Queue {
    * one that has ended goes back to the queue; one that none ever had is NotRegistered. */
   work<Args extends unknown[] = any[]>(task: string, handler: Handler<Args>, options?: WorkOptions): Promise<void>;
   work(handlers: { readonly [task: string]: Handler }, options?: WorkOptions): Promise<void>;
+  /** Sends what sessions enqueued, until the signal: at once after each commit of this client, and every OUTBOX_SWEEP_S
+   * what any other has left unsent. One a client; one must run somewhere, and lex-intel-backend and lex-intel-worker
+   * have one too. */
+  relay(options?: Abortable): Promise<void>;
 }
 
 // --- errors ----------------------------------------------------------------------------------------------------------

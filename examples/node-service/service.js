@@ -5,6 +5,8 @@ import Fastify from 'fastify';
 import { Readable } from 'node:stream';
 
 const client = await connect();
+const stopping = new AbortController();
+const relaying = client.queue.relay({ signal: stopping.signal }); // sends what sessions here enqueue
 const app = Fastify({ logger: process.env.LOG_LEVEL === 'debug', forceCloseConnections: true });
 
 const statuses = new Map([[NotFoundError, 404], [ConflictError, 409], [InvalidError, 422], [SchemaError, 422]]);
@@ -68,6 +70,8 @@ app.get('/', (request, reply) =>
 
 const stop = async () => {
   await app.close();
+  stopping.abort();
+  await relaying;
   await client.close();
 };
 process.once('SIGTERM', stop).once('SIGINT', stop);

@@ -83,6 +83,7 @@ async function conclude(session, { id, attempt }, error) {
 }
 
 console.log('works');
+const relaying = client.queue.relay({ signal: stopping.signal }); // also what a service that died has not sent
 await client.queue.work(
   'extract_text_from_document',
   async ({ args: [{ document_id: id }] }) => {
@@ -107,4 +108,5 @@ await client.queue.work(
   },
   { concurrency: 4, signal: stopping.signal },
 );
+await relaying;
 await client.close();

@@ -219,7 +219,7 @@ test('work() may be called as often as one likes', async (t) => {
   }
 });
 
-test('a task of a session is sent if it commits', async (t) => {
+test('a task of a session is stored if it commits', async (t) => {
   const client = await clientOf(t);
   const session = client.session();
   const { stats } = client.queue;
@@ -232,6 +232,35 @@ test('a task of a session is sent if it commits', async (t) => {
   await session.commit();
   const after = await client.queue.stats();
   assert.equal(after.waiting + after.outbox, before.waiting + before.outbox + 1);
+});
+
+test('a relay sends the tasks of sessions, at once and those that others left', { timeout: 60000 }, async (t) => {
+  const done = withResolvers();
+  const came = new Set();
+  const { queue, stop, over } = await workOf(t, {
+    relayed: ({ args: [word] }) => {
+      if (came.add(word).size === 2) done.resolve();
+    },
+  });
+  const sender = await clientOf(t, { queueName: queue });
+  const relay = await clientOf(t, { queueName: queue, outboxSweepS: 1 });
+  const enqueue = async (client, word) => {
+    const session = client.session();
+    session.enqueue('relayed', [word], { key: 'doc-1' });
+    await session.commit();
+    await session.close();
+  };
+  await enqueue(sender, 'left');
+  const controller = new AbortController();
+  const relaying = relay.queue.relay({ signal: controller.signal });
+  await assert.rejects(relay.queue.relay(), { code: 'invalid' }); // one a client
+  await enqueue(relay, 'own');
+  await done.promise;
+  controller.abort();
+  await relaying;
+  await assert.rejects(relay.queue.relay({ signal: controller.signal }), { name: 'AbortError' });
+  stop();
+  await over;
 });
 
 test('concurrency bounds what runs at a time', async (t) => {

@@ -122,6 +122,19 @@ def test_the_service_answers_like_the_backend(stack: LabStack, service: str) -> 
     assert "new EventSource" in httpx.get(service).text
 
 
+def test_what_the_service_enqueues_is_read(stack: LabStack, pg: psycopg.Connection, service: str) -> None:
+    """By its own relay: that of the C backend does not run."""
+    only_up(stack)
+    stack.stop_one("backend")
+    assert httpx.post(f"{service}/api/documents/node-celery/extract").status_code == 202
+    assert pg.execute("SELECT extraction_status FROM documents WHERE id = 'node-celery'").fetchone() == ("pending",)
+    node_up(stack, "node-worker", "works", "worker.js")
+    wait_until(lambda: pg.execute("SELECT 1 FROM documents WHERE id = 'node-celery' AND extraction_status ="
+                                  " 'completed'").fetchone(), 30, "the document read again")
+    assert stack.processes["node-worker"].stop() == 0
+    stack.start_again("backend")
+
+
 def test_many_viewers_come_by_one_connection(stack: LabStack, service: str) -> None:
     """A browser keeps its connection: what was watched over it leaves nothing behind."""
     only_up(stack)

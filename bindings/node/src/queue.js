@@ -138,7 +138,7 @@ export class Queue {
     );
   }
 
-  /** Works on tasks until the signal: then it claims no more, and what runs has shutdownMs to come to its end. */
+  /** Works on tasks until the signal: then it begins no more, and what runs has shutdownMs to come to its end. */
   async work(name, handler, given) {
     const handlers = typeof name === 'string' ? { [name]: handler } : object(name, 'tasks');
     const settings = options(typeof name === 'string' ? given : handler, [
@@ -155,6 +155,21 @@ export class Queue {
     integer(concurrency, 'concurrency', 1, CONCURRENCY_MAX);
     checkSignal(signal);
     await new Work(this.#client, this.#crewOf(text(queue, 'queue')), handlers, concurrency, shutdownMs).run(signal);
+  }
+
+  /** Sends what sessions enqueued, until the signal: at once after each commit of this client, and every
+   * OUTBOX_SWEEP_S what others have left unsent. */
+  async relay(given) {
+    const { signal } = options(given, ['signal']);
+    checkSignal(signal);
+    const stream = this.#client.stream((handle, tag) => native.queue_relay(handle, tag), {});
+    const stop = () => stream.stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      await stream.next();
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
   }
 
   #crewOf(queue) {
