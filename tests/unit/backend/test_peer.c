@@ -79,10 +79,10 @@ END_TEST
 START_TEST(a_body_that_drips_is_cut_after_ten_seconds) {
     char text[64] = "";
     peer_enter(&server, peer, PEER_BODY);
-    peer_received(peer, 10 * 1024);
+    peer_received(peer, 10240);
     sweep_until(10000);
     ck_assert(is_open());
-    peer_received(peer, 10 * 1024 - 1);
+    peer_received(peer, 10239);
     sweep_until(20000);
     ck_assert_int_gt(recv(client, text, sizeof text - 1, 0), 0);
     ck_assert_ptr_nonnull(strstr(text, " 408 "));
