@@ -189,52 +189,89 @@ static void tell_dead(struct queue *queue, const struct reply *name, const struc
 
 static void sweep(struct timer *timer);
 
-static void check_swept(struct errand *errand, const struct reply *reply,
-                        const struct shared_error *error) {
-    struct queue *queue = queue_of(errand);
-    queue->sweeping = false;
-    bool more = false;
-    if (error) {
-        log_format("queue", SHARED_WARNING, "sweep: %s", error->message);
-    } else if (reply->count >= 2) {
-        int64_t ended = reply->items[0]->integer, restored = reply->items[1]->integer;
-        if (ended + restored > 0)
-            log_format("queue", SHARED_WARNING,
-                       "took over %lld tasks of dead workers, %lld of them Celery's",
-                       (long long)ended + (long long)restored, (long long)restored);
-        more = ended >= SWEEP_AT_ONCE || restored >= SWEEP_AT_ONCE;
-        for (size_t i = 2; i + 1 < reply->count; i += 2)
-            tell_dead(queue, reply->items[i], reply->items[i + 1]);
+struct sweeping {
+    struct errand errand;
+    bool more; /* there was more than one step takes */
+};
+
+enum { SWEEP_KEYS = 5, SWEEP_NUMBERS_MAX = 5 };
+
+/* The keys are the first ones of a list that both scripts share. */
+static void sweeping_run(struct sweeping *sweeping, const struct script *script, int32_t keys,
+                         const int64_t numbers[], int32_t count) {
+    char texts[SWEEP_NUMBERS_MAX][24];
+    const char *words[SWEEP_KEYS + 1 + SWEEP_NUMBERS_MAX] = {KEY_LEASE, KEY_INDEX, KEY_UNACKED,
+                                                             KEY_LOST,  KEY_SWEEP, KEY_MUTEX};
+    for (int32_t i = 0; i < count; i++) {
+        snprintf(texts[i], sizeof texts[i], "%lld", (long long)numbers[i]);
+        words[keys + i] = texts[i];
     }
-    errand_free(errand);
+    errand_run(&sweeping->errand, queue_of(&sweeping->errand)->broker, script, keys, keys + count,
+               words, NULL);
+}
+
+static void sweeping_over(struct sweeping *sweeping, const struct shared_error *error) {
+    struct queue *queue = queue_of(&sweeping->errand);
+    bool more = sweeping->more && !error;
+    if (error) log_format("queue", SHARED_WARNING, "sweep: %s", error->message);
+    queue->sweeping = false;
+    errand_free(&sweeping->errand);
     lease_schedule(queue);
     if (more && queue->sweep_timer.running)
         timer_start(queue->client, &queue->sweep_timer, 0, sweep);
 }
 
+static void tell_taken_over(int64_t count, const char *whose) {
+    if (count > 0)
+        log_format("queue", SHARED_WARNING, "took over %lld tasks of dead %s", (long long)count,
+                   whose);
+}
+
+static void check_restored(struct errand *errand, const struct reply *reply,
+                           const struct shared_error *error) {
+    struct sweeping *sweeping = (struct sweeping *)errand;
+    int64_t restored = error ? 0 : reply->integer;
+    tell_taken_over(restored, "Celery workers");
+    sweeping->more |= restored >= SWEEP_AT_ONCE;
+    sweeping_over(sweeping, error);
+}
+
+static void restore(struct sweeping *sweeping) {
+    const shared_client *client = queue_of(&sweeping->errand)->client;
+    const int64_t numbers[] = {SWEEP_AT_ONCE, client_setting(client, "DEAD_LIST_LENGTH"),
+                               client_setting(client, "VISIBILITY_TIMEOUT_S")};
+    sweeping->errand.done = check_restored;
+    sweeping_run(sweeping, &script_restore, SWEEP_KEYS + 1, numbers,
+                 sizeof numbers / sizeof *numbers);
+}
+
+static void check_swept(struct errand *errand, const struct reply *reply,
+                        const struct shared_error *error) {
+    struct sweeping *sweeping = (struct sweeping *)errand;
+    if (error || reply->count == 0) {
+        sweeping_over(sweeping, error);
+        return;
+    }
+    int64_t ended = reply->items[0]->integer;
+    tell_taken_over(ended, "workers");
+    sweeping->more = ended >= SWEEP_AT_ONCE;
+    for (size_t i = 1; i + 1 < reply->count; i += 2)
+        tell_dead(queue_of(errand), reply->items[i], reply->items[i + 1]);
+    restore(sweeping);
+}
+
 static void sweep(struct timer *timer) {
     struct queue *queue = (struct queue *)((char *)timer - offsetof(struct queue, sweep_timer));
-    struct errand *errand = errand_new(&queue->errands, sizeof *errand, check_swept);
-    if (!errand) {
+    struct sweeping *sweeping = errand_new(&queue->errands, sizeof *sweeping, check_swept);
+    if (!sweeping) {
         lease_schedule(queue);
         return;
     }
-    const int64_t numbers[] = {SWEEP_AT_ONCE,
-                               LEASES_LOST_MAX,
+    const int64_t numbers[] = {SWEEP_AT_ONCE, LEASES_LOST_MAX,
                                client_setting(queue->client, "DEAD_LIST_LENGTH"),
-                               2 * sweep_ms(queue),
-                               lease_ms(queue) / 2,
-                               client_setting(queue->client, "VISIBILITY_TIMEOUT_S")};
-    enum { NUMBERS = sizeof numbers / sizeof *numbers };
-    char texts[NUMBERS][24];
-    const char *words[6 + NUMBERS] = {KEY_LEASE, KEY_INDEX, KEY_UNACKED,
-                                      KEY_LOST,  KEY_SWEEP, KEY_MUTEX};
-    for (int32_t i = 0; i < NUMBERS; i++) {
-        snprintf(texts[i], sizeof texts[i], "%lld", (long long)numbers[i]);
-        words[6 + i] = texts[i];
-    }
+                               2 * sweep_ms(queue), lease_ms(queue) / 2};
     queue->sweeping = true;
-    errand_run(errand, queue->broker, &script_sweep, 6, 6 + NUMBERS, words, NULL);
+    sweeping_run(sweeping, &script_sweep, SWEEP_KEYS, numbers, sizeof numbers / sizeof *numbers);
 }
 
 /* --- timers ---------------------------------------------------------------------------------------- */

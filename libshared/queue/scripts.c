@@ -64,6 +64,27 @@
     "end\n"                                                                                        \
     "local function text(value) return type(value) == 'string' and value or '' end\n"
 
+/* The queue that a message of kombu's came from, by its exchange and routing key, which are JSON text. nil
+ * when that is kombu's to know: a topic binding matches by its pattern, and of two bindings with one key
+ * either may be meant. */
+#define LUA_QUEUE_OF                                                                               \
+    "local function queue_of(exchange, key)\n"                                                     \
+    "  local good, names = pcall(cjson.decode, '[\"' .. exchange .. '\", \"' .. key .. '\"]')\n"   \
+    "  if not good then return end\n"                                                              \
+    "  exchange, key = names[1], names[2]\n"                                                       \
+    "  if exchange == '' then return key end\n"                                                    \
+    "  local found\n"                                                                              \
+    "  for _, member in ipairs(redis.call('SMEMBERS', '_kombu.binding.' .. exchange)) do\n"        \
+    "    local bound, queue = string.match(member, '^(.-)\\6\\22.-\\6\\22(.*)$')\n"                \
+    "    if bound == key and not found then\n"                                                     \
+    "      found = queue\n"                                                                        \
+    "    elseif bound and (bound == key or string.find(bound, '[*#]')) then\n"                     \
+    "      return\n"                                                                               \
+    "    end\n"                                                                                    \
+    "  end\n"                                                                                      \
+    "  return found\n"                                                                             \
+    "end\n"
+
 const struct script script_send = {
     .name = "send",
     .text =
@@ -187,9 +208,9 @@ const struct script script_hand_back = {
     "end\n"
     "return count\n"};
 
-/* Two kinds of claims end: ours by their lease, those of Python workers by kombu's visibility timeout.
- * When nobody swept for a while (`gap`), Redis or all of us were away, and holders first get the time
- * to renew (`grace`). What was lost too often goes to the dead list instead of round for ever. */
+/* Claims of ours end with their lease. When nobody swept for a while (`gap`), Redis or all of us were away,
+ * and holders first get the time to renew (`grace`). What was lost too often goes to the dead list instead
+ * of round for ever. */
 const struct script script_sweep = {
     .name = "sweep",
     .text = LUA_NOW LUA_RELEASE LUA_LIST LUA_DEAD
@@ -207,9 +228,9 @@ const struct script script_sweep = {
     "  end\n"
     "end\n"
     "local grace = tonumber(redis.call('HGET', KEYS[5], 'grace') or 0)\n"
-    "if now < grace and grace <= now + ARGV[5] then return {0, 0} end\n"
-    "local result = {0, 0}\n"
+    "if now < grace and grace <= now + ARGV[5] then return {} end\n"
 
+    "local result = {0}\n"
     "local ended = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])\n"
     "for i = #ended, 1, -1 do\n" /* the oldest last: it comes to the head */
     "  local kept = redis.call('HGET', KEYS[3], ended[i])\n"
@@ -231,35 +252,41 @@ const struct script script_sweep = {
     "    result[1] = result[1] + 1\n"
     "  end\n"
     "end\n"
+    "return result\n"};
 
+/* Claims of Python workers end by kombu's visibility timeout. What only kombu can restore stays: the next
+ * time the look begins `behind` it, and after the last one with the first again. */
+const struct script script_restore = {
+    .name = "restore",
+    .text = LUA_NOW LUA_RELEASE LUA_LIST LUA_DEAD LUA_QUEUE_OF
     /* A Python worker that holds the mutex is at it. */
-    "if redis.call('EXISTS', KEYS[6]) == 1 then return result end\n"
-    "local until_s = string.format('%.3f', now / 1000 - ARGV[6])\n"
-    "local old = redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', until_s, 'LIMIT', 0, ARGV[1])\n"
+    "if redis.call('EXISTS', KEYS[6]) == 1 then return 0 end\n"
+    "local until_s = string.format('%.3f', now / 1000 - ARGV[3])\n"
+    "local behind = tonumber(redis.call('HGET', KEYS[5], 'behind') or 0)\n"
+    "local old =\n"
+    "    redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', until_s, 'LIMIT', behind, ARGV[1])\n"
+    "local stay, restored = 0, 0\n"
     "for i = #old, 1, -1 do\n"
-    "  local kept = redis.call('HGET', KEYS[3], old[i])\n"
-    "  if release(old[i]) then\n"
-    "    local message, exchange, queue =\n"
-    "        string.match(kept, '^%[(.*), \"([^\"]*)\", \"([^\"]*)\"%]$')\n"
-    "    if message then\n"
-    "      if exchange ~= '' then\n"
-    "        for _, member in ipairs(redis.call('SMEMBERS', '_kombu.binding.' .. exchange)) do\n"
-    "          local key, target = string.match(member, '^(.-)\\6\\22.-\\6\\22(.*)$')\n"
-    "          if key == queue then queue = target break end\n"
-    "        end\n"
-    "      end\n"
-    "      local good, parsed = pcall(cjson.decode, message)\n"
-    "      local properties = good and type(parsed) == 'table' and parsed.properties\n"
-    "      local priority = type(properties) == 'table' and tonumber(properties.priority) or 0\n"
-    "      local step = math.floor(math.min(math.max(priority, 0), 9) / 3) * 3\n"
-    "      redis.call('RPUSH', list_of(queue, '/' .. step), message)\n"
-    "      result[2] = result[2] + 1\n"
-    "    else\n"
-    "      set_aside('lex:dead:unacked', kept, ARGV[3], 'no message of kombu')\n"
-    "    end\n"
+    "  local kept = redis.call('HGET', KEYS[3], old[i]) or ''\n"
+    "  local message, exchange, key =\n"
+    "      string.match(kept, '^%[(.*), \"([^\"]*)\", \"([^\"]*)\"%]$')\n"
+    "  local queue = message and queue_of(exchange, key)\n"
+    "  if message and not queue then\n"
+    "    stay = stay + 1\n"
+    "  elseif release(old[i]) and message then\n"
+    "    local good, parsed = pcall(cjson.decode, message)\n"
+    "    local properties = good and type(parsed) == 'table' and parsed.properties\n"
+    "    local priority = type(properties) == 'table' and tonumber(properties.priority) or 0\n"
+    "    local step = math.floor(math.min(math.max(priority, 0), 9) / 3) * 3\n"
+    "    redis.call('RPUSH', list_of(queue, '/' .. step), message)\n"
+    "    restored = restored + 1\n"
+    "  elseif kept ~= '' then\n"
+    "    set_aside('lex:dead:unacked', kept, ARGV[2], 'no message of kombu')\n"
     "  end\n"
     "end\n"
-    "return result\n"};
+    "behind = #old == tonumber(ARGV[1]) and behind + stay or 0\n"
+    "redis.call('HSET', KEYS[5], 'behind', behind)\n"
+    "return restored\n"};
 
 const struct script script_store = {
     .name = "store",

@@ -7,6 +7,7 @@
  *   lex:live:QUEUE  hash   key -> "task id milliseconds"        things that have a task
  *   lex:lost        hash   SHA-1 of a message -> leases lost
  *   lex:sweep       hash   last, grace: milliseconds            when somebody last looked for ended leases
+ *                          behind: how many of kombu's that look passes over
  *   lex:dead:QUEUE  list   messages that cannot be run, the newest first
  *   lex:dead-why:QUEUE  hash   SHA-1 of such a message -> "milliseconds reason"
  *
@@ -53,10 +54,13 @@ extern const struct script script_retry;
 extern const struct script script_refuse;
 /* keys: lease, index, unacked; args: queue, RPUSH (head) or LPUSH (tail), claims. Gives how many. */
 extern const struct script script_hand_back;
-/* keys: lease, index, unacked, lost, sweep, mutex; args: claims at most, leases lost at most, dead max, gap
- * ms, grace ms, visibility timeout s. Gives leases ended, messages of others restored, then pairs
- * queue and message of those set aside. */
+/* keys: lease, index, unacked, lost, sweep; args: claims at most, leases lost at most, dead max, gap ms,
+ * grace ms. Gives leases ended, then pairs queue and message of those set aside; nothing while holders
+ * get time to renew. */
 extern const struct script script_sweep;
+/* keys: lease, index, unacked, lost, sweep, mutex; args: claims at most, dead max, visibility timeout s.
+ * Gives how many messages of Python workers went back. */
+extern const struct script script_restore;
 /* keys: meta; args: seconds to keep or 0, json, "1": a state before the end, which replaces no end.
  * 1, or 0: left as it was. */
 extern const struct script script_store;

@@ -143,10 +143,17 @@ static void draw_hand_back(struct operation_drawn *drawn, struct store *model) {
 static void draw_sweep(struct operation_drawn *drawn, struct store *model) {
     (void)model;
     add_places(drawn);
-    add_all(drawn, (const char *const[]){KEY_LOST, KEY_SWEEP, KEY_MUTEX}, 3);
     add_all(drawn,
-            (const char *const[]){number(1, 5), number(1, 3), number(1, 4),
-                                  sim_chance(500) ? "100000" : "3000", number(0, 2000),
+            (const char *const[]){KEY_LOST, KEY_SWEEP, number(1, 5), number(1, 3), number(1, 4),
+                                  sim_chance(500) ? "100000" : "3000", number(0, 2000)},
+            7);
+}
+
+static void draw_restore(struct operation_drawn *drawn, struct store *model) {
+    (void)model;
+    add_places(drawn);
+    add_all(drawn,
+            (const char *const[]){KEY_LOST, KEY_SWEEP, KEY_MUTEX, number(1, 5), number(1, 4),
                                   number(1, 60)},
             6);
 }
@@ -206,13 +213,18 @@ static void draw_move(struct operation_drawn *drawn, struct store *model) {
     add_all(drawn, (const char *const[]){drawn->name, list, list, "RIGHT", "RIGHT", "1"}, 6);
 }
 
-/* Of the exchange "ex" each routing key has one queue. */
+/* Of the exchange "ex" the routing key "b" has two queues, and "top" has patterns. */
 static void draw_binding(struct operation_drawn *drawn, struct store *model) {
     (void)model;
-    const char *bound = sim_chance(500) ? "a\x06\x16\x06\x16q"
-                                        : "b\x06\x16x\x06\x16q\x06\x16"
-                                          "3";
-    add_all(drawn, (const char *const[]){drawn->name, "_kombu.binding.ex", bound}, 3);
+    static const char *const bound[][2] = {{"ex", "a\x06\x16\x06\x16q"},
+                                           {"ex", "b\x06\x16x\x06\x16q\x06\x16"
+                                                  "3"},
+                                           {"ex", "b\x06\x16\x06\x16q"},
+                                           {"top", "a.#\x06\x16^a\\.\x06\x16q"},
+                                           {"top", "a\x06\x16^a\x06\x16q"}};
+    int64_t at = sim_between(0, sizeof bound / sizeof *bound - 1);
+    const char *key = sim_format("_kombu.binding.%s", bound[at][0]);
+    add_all(drawn, (const char *const[]){drawn->name, key, bound[at][1]}, 3);
 }
 
 static void draw_unmark(struct operation_drawn *drawn, struct store *model) {
@@ -234,13 +246,15 @@ static void draw_get(struct operation_drawn *drawn, struct store *model) {
 /* A claim of Celery's, as kombu writes it: first the hash, then the index. */
 static void draw_foreign(struct operation_drawn *drawn, struct store *model) {
     (void)model;
-    static const char *const tails[] = {", \"\", \"q\"]", ", \"ex\", \"a\"]", ", \"ex\", \"b\"]",
-                                        ", \"none\", \"q\"]", ", \"\", q]"};
-    add_all(drawn,
-            (const char *const[]){drawn->name, KEY_UNACKED,
-                                  sim_format("f%d", (int)sim_between(0, 9)),
-                                  sim_format("[%s%s", message(), tails[sim_between(0, 4)])},
-            4);
+    static const char *const tails[] = {
+        ", \"\", \"q\"]",     ", \"ex\", \"a\"]", ", \"ex\", \"b\"]",      ", \"top\", \"a\"]",
+        ", \"none\", \"q\"]", ", \"\", q]",       ", \"\", \"q\\u00e9\"]", ", \"\", \"q\\x\"]"};
+    add_all(
+        drawn,
+        (const char *const[]){drawn->name, KEY_UNACKED, sim_format("f%d", (int)sim_between(0, 9)),
+                              sim_format("[%s%s", message(),
+                                         tails[sim_between(0, sizeof tails / sizeof *tails - 1)])},
+        4);
 }
 
 static void draw_index(struct operation_drawn *drawn, struct store *model) {
@@ -287,7 +301,8 @@ static struct {
     {"retry", &script_retry, 5, 5, draw_retry, 0},
     {"refuse", &script_refuse, 4, 5, draw_refuse, 0},
     {"hand_back", &script_hand_back, 5, 3, draw_hand_back, 0},
-    {"sweep", &script_sweep, 20, 6, draw_sweep, 0},
+    {"sweep", &script_sweep, 15, 5, draw_sweep, 0},
+    {"restore", &script_restore, 15, 6, draw_restore, 0},
     {"store", &script_store, 8, 1, draw_store, 0},
     {"stats", &script_stats, 3, 6, draw_stats, 0},
     {"publish", NULL, 5, 2, draw_publish, 0},

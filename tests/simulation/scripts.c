@@ -223,14 +223,15 @@ static int64_t number_in(const struct call *call, struct text key, const char *f
     return do_hget(call->store, key, text_of(field), &text) ? text_int(text) : 0;
 }
 
-/* Members of a sorted set up to a score, at most so many: copied, since they are taken out meanwhile. */
-static size_t members_until(const struct call *call, struct text key, double until,
+/* Members of a sorted set up to a score, behind some, at most so many: copied, since they are taken out
+ * meanwhile. */
+static size_t members_until(const struct call *call, struct text key, double until, size_t behind,
                             struct text out[]) {
     const struct value *value = value_find(call->store, key);
     size_t most = (size_t)text_int(call->arguments[0]), count = 0;
-    while (value && count < value->count && count < most &&
-           value->items[value->first + count].score <= until) {
-        out[count] = value->items[value->first + count].name;
+    while (value && behind + count < value->count && count < most &&
+           value->items[value->first + behind + count].score <= until) {
+        out[count] = value->items[value->first + behind + count].name;
         count++;
     }
     return count;
@@ -259,19 +260,37 @@ static void take_over(const struct call *call, struct text claim, struct reply *
     result->items[0]->integer++;
 }
 
+/* A text of JSON, without its quotes. */
+static bool decode(struct text *text) {
+    char *quoted_text = sim_format("\"%s\"", text->data);
+    json_t *value = json_loads(quoted_text, JSON_DECODE_ANY, NULL);
+    if (value) *text = text_of(sim_copy(json_string_value(value), json_string_length(value)));
+    json_decref(value);
+    return value != NULL;
+}
+
 /* Where kombu would put it: of an exchange's bindings the one with this routing key. */
-static struct text binding_of(const struct call *call, struct text exchange, struct text queue) {
-    if (!exchange.size) return queue;
-    struct text key = text_of(sim_format("_kombu.binding.%s", exchange.data));
-    const struct value *value = value_find(call->store, key);
+static bool queue_of(const struct call *call, struct text exchange, struct text key,
+                     struct text *queue) {
+    if (!decode(&exchange) || !decode(&key)) return false;
+    *queue = key;
+    if (!exchange.size) return true;
+    struct text table = text_of(sim_format("_kombu.binding.%s", exchange.data));
+    const struct value *value = value_find(call->store, table);
+    bool found = false;
     for (size_t i = 0; value && i < value->count; i++) {
         const char *member = value->items[value->first + i].name.data;
         const char *first = strstr(member, "\x06\x16");
         const char *last = first ? strstr(first + 2, "\x06\x16") : NULL;
-        size_t size = first ? (size_t)(first - member) : 0;
-        if (last && text_same((struct text){member, size}, queue)) return text_of(last + 2);
+        if (!last) continue;
+        struct text bound = {member, (size_t)(first - member)};
+        bool same = text_same(bound, key);
+        if (same && found) return false;
+        if (!same && strcspn(member, "*#") < bound.size) return false;
+        if (same) *queue = text_of(last + 2);
+        found |= same;
     }
-    return queue;
+    return found;
 }
 
 static int32_t step_of(struct text message) {
@@ -284,17 +303,21 @@ static int32_t step_of(struct text message) {
     return (int32_t)(priority / 3) * 3;
 }
 
-static void restore(const struct call *call, struct text claim, struct reply *result) {
-    struct text kept = TEXT(""), message, exchange, queue;
+/* Whether it stays. */
+static bool restore(const struct call *call, struct text claim, int64_t *restored) {
+    struct text kept = TEXT(""), message, exchange, key, queue;
     (void)do_hget(call->store, call->keys[2], claim, &kept);
-    if (!release(call, claim)) return;
-    if (!unwrap(kept, &message, &exchange, &queue)) {
-        set_aside(call, TEXT("lex:dead:unacked"), kept, call->arguments[2], "no message of kombu");
-        return;
+    bool wrapped = unwrap(kept, &message, &exchange, &key);
+    if (wrapped && !queue_of(call, exchange, key, &queue)) return true;
+    (void)release(call, claim);
+    if (wrapped) {
+        struct text step = text_of(sim_format("/%d", (int)step_of(message)));
+        do_push(call->store, list_of(queue, step), message, false);
+        ++*restored;
+    } else if (kept.size) {
+        set_aside(call, TEXT("lex:dead:unacked"), kept, call->arguments[1], "no message of kombu");
     }
-    struct text step = text_of(sim_format("/%d", (int)step_of(message)));
-    do_push(call->store, list_of(binding_of(call, exchange, queue), step), message, false);
-    result->items[1]->integer++;
+    return false;
 }
 
 /* Their ends are not behind the longest lease that could be given now. */
@@ -317,21 +340,31 @@ static struct reply *run_sweep(const struct call *call) {
         do_hset(call->store, call->keys[4], TEXT("grace"), text_number(now + pause));
     if (last > now) shorten(call, 2 * pause);
     int64_t grace = number_in(call, call->keys[4], "grace");
+    if (now < grace && grace <= now + pause) return reply_array(0);
     size_t most = (size_t)text_int(call->arguments[0]);
-    struct reply *result = reply_array(2 + 2 * most);
-    result->count = 2;
+    struct reply *result = reply_array(1 + 2 * most);
+    result->count = 1;
     result->items[0] = reply_int(0);
-    result->items[1] = reply_int(0);
-    if (now < grace && grace <= now + pause) return result;
     struct text *claims = sim_alloc((most + 1) * sizeof *claims);
-    size_t count = members_until(call, call->keys[0], (double)now, claims);
+    size_t count = members_until(call, call->keys[0], (double)now, 0, claims);
     while (count-- > 0) take_over(call, claims[count], result);
-    if (value_find(call->store, call->keys[5])) return result;
-    double visibility_s = (double)text_int(call->arguments[5]);
-    double until_s = strtod(sim_format("%.3f", (double)now / 1000 - visibility_s), NULL);
-    count = members_until(call, call->keys[1], until_s, claims);
-    while (count-- > 0) restore(call, claims[count], result);
     return result;
+}
+
+static struct reply *run_restore(const struct call *call) {
+    if (value_find(call->store, call->keys[5])) return reply_int(0);
+    size_t most = (size_t)text_int(call->arguments[0]), stay = 0;
+    size_t behind = (size_t)number_in(call, call->keys[4], "behind");
+    struct text *claims = sim_alloc((most + 1) * sizeof *claims);
+    double visibility_s = (double)text_int(call->arguments[2]);
+    double until_s = strtod(sim_format("%.3f", (double)call->now / 1000 - visibility_s), NULL);
+    size_t count = members_until(call, call->keys[1], until_s, behind, claims);
+    bool full = count == most;
+    int64_t restored = 0;
+    while (count-- > 0) stay += restore(call, claims[count], &restored);
+    do_hset(call->store, call->keys[4], TEXT("behind"),
+            text_number(full ? (int64_t)(behind + stay) : 0));
+    return reply_int(restored);
 }
 
 /* --- results, counts, progress ----------------------------------------------------------------------------------- */
@@ -408,11 +441,11 @@ static const struct {
     const char *name;
     struct reply *(*run)(const struct call *call);
 } scripts[] = {
-    {"send", run_send},           {"claim", run_claim},   {"renew", run_renew},
-    {"mark", run_mark},           {"finish", run_finish}, {"retry", run_retry},
-    {"refuse", run_refuse},       {"sweep", run_sweep},   {"store", run_store},
-    {"hand_back", run_hand_back}, {"stats", run_stats},   {"publish", run_publish},
-    {"replay", run_replay},
+    {"send", run_send},       {"claim", run_claim},         {"renew", run_renew},
+    {"mark", run_mark},       {"finish", run_finish},       {"retry", run_retry},
+    {"refuse", run_refuse},   {"restore", run_restore},     {"sweep", run_sweep},
+    {"store", run_store},     {"hand_back", run_hand_back}, {"stats", run_stats},
+    {"publish", run_publish}, {"replay", run_replay},
 };
 
 struct reply *script_run(struct store *store, const char *name, const struct text *keys,

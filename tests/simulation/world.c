@@ -120,9 +120,9 @@ void world_saw_script(const struct script *script) {
     world_scripts[world_script_count++] = script;
 }
 
-/* Behind the two counts: pairs of queue and message. The arguments stand in the message as Python shows them. */
+/* Behind the count: pairs of queue and message. The arguments stand in the message as Python shows them. */
 static void see_set_aside(const struct reply *swept) {
-    for (size_t i = 3; i < swept->count; i += 2)
+    for (size_t i = 2; i < swept->count; i += 2)
         for (int32_t note = 0; note < world.note_count; note++)
             world.notes[note].set_aside |=
                 strstr(swept->items[i]->text, sim_format("'%s'", world.notes[note].key)) != NULL;

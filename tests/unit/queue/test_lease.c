@@ -218,7 +218,6 @@ START_TEST(what_dead_python_workers_hold_is_restored) {
     hold_as_python("p9", "media", "video", 9);
     redis_say("SADD _kombu.binding.media %s", "audio\x06\x16\x06\x16sounds");
     redis_say("SADD _kombu.binding.media %s", "video\x06\x16\x06\x16pictures");
-    hold_as_python("px", "nowhere", "key", 0);
     redis_say("HSET unacked broken {");
     redis_say("ZADD unacked_index 1 broken");
     redis_say("ZADD unacked_index 1 empty");
@@ -235,9 +234,43 @@ START_TEST(what_dead_python_workers_hold_is_restored) {
     ck_assert_str_eq(redis_say("LLEN pictures\x06\x16"
                                "9"),
                      "1");
-    ck_assert_str_eq(redis_say("LLEN key"), "1");
     ck_assert_str_eq(redis_say("LRANGE lex:dead:unacked 0 -1"), "{");
     ck_assert_str_eq(redis_say("EXISTS unacked"), "0");
+    shared_client_free(client);
+}
+END_TEST
+
+/* A list of that name would be nobody's. */
+START_TEST(what_only_kombu_can_restore_stays_and_holds_up_no_other) {
+    begin();
+    redis_say("SADD _kombu.binding.media %s", "media.#\x06\x16^media\\..*?$\x06\x16media_jobs");
+    redis_say("SADD _kombu.binding.two %s", "key\x06\x16\x06\x16one");
+    redis_say("SADD _kombu.binding.two %s", "key\x06\x16\x06\x16other");
+    hold_as_python("topic", "media", "media.video", 0);
+    hold_as_python("two", "two", "key", 0);
+    hold_as_python("unbound", "nowhere", "key", 0);
+    for (int i = 0; i < 250; i++) {
+        char tag[16];
+        snprintf(tag, sizeof tag, "p%d", i);
+        hold_as_python(tag, "media", "media.video", 0);
+    }
+    hold_as_python("text", "", "caf\\u00e9", 0);
+    redis_say("ZADD unacked_index 2 text");
+    hold_as_python("plain", "", "work", 0);
+    redis_say("ZADD unacked_index 2 plain");
+    no_grace();
+    ck_assert_int_eq(shared_queue_consume(client, "elsewhere", 1, CONSUME), SHARED_OK);
+    for (int round = 0; round < 2; round++) {
+        world_until(client, strcmp(redis_say("LLEN work"), "1") == 0);
+        redis_say("DEL work");
+        hold_as_python("again", "", "work", 0); /* among those that stay, already passed */
+        redis_say("ZADD unacked_index 0 again");
+    }
+    world_until(client, strcmp(redis_say("LLEN work"), "1") == 0);
+    ck_assert_str_eq(redis_say("LLEN caf\xc3\xa9"), "1");
+    ck_assert_str_eq(redis_say("HLEN unacked"), "253");
+    ck_assert_str_eq(redis_say("ZCARD unacked_index"), "253");
+    ck_assert_str_eq(redis_say("EXISTS media.video key one other lex:dead:unacked"), "0");
     shared_client_free(client);
 }
 END_TEST
@@ -281,6 +314,7 @@ int main(void) {
         after_a_gap_holders_get_time_to_renew,
         leases_of_a_clock_that_was_set_back_end_in_time,
         what_dead_python_workers_hold_is_restored,
+        what_only_kombu_can_restore_stays_and_holds_up_no_other,
         a_python_worker_at_it_is_left_alone,
         one_sweep_after_the_other_handles_them_all,
     };
