@@ -93,6 +93,10 @@ static void give(shared_task *task) {
     memcpy(event->id, task->id, strnlen(task->id, sizeof event->id - 1));
 }
 
+static bool is_expired(const shared_task *task) {
+    return task->message->expires_us && time_wall_us() > task->message->expires_us;
+}
+
 void task_give_next_ready(struct consumer *consumer) {
     shared_task *first = NULL;
     for (shared_task *task = consumer->queue->tasks; task; task = task->next) {
@@ -100,11 +104,10 @@ void task_give_next_ready(struct consumer *consumer) {
         if (!first || task->message->eta_us < first->message->eta_us) first = task;
     }
     SHARED_CHECK(first != NULL);
-    give(first);
-}
-
-static bool is_expired(const shared_task *task) {
-    return task->message->expires_us && time_wall_us() > task->message->expires_us;
+    if (is_expired(first)) /* while it waited for a free place */
+        finish_expired(first);
+    else
+        give(first);
 }
 
 static void eta_start(shared_task *task);

@@ -286,6 +286,28 @@ START_TEST(an_expired_task_is_revoked) {
 }
 END_TEST
 
+START_TEST(a_task_that_expires_before_there_is_a_free_place_is_revoked) {
+    begin();
+    char eta[TIME_TEXT_SIZE], expires[TIME_TEXT_SIZE], headers[160];
+    int64_t expires_us = time_wall_us() + 300000;
+    time_to_isoformat(expires_us - 250000, eta);
+    time_to_isoformat(expires_us, expires);
+    snprintf(headers, sizeof headers, ", \"eta\": \"%s\", \"expires\": \"%s\"", eta, expires);
+    push("celery", "x1", headers, BODY);
+    push("celery", "x2", "", BODY);
+    consume(1);
+    shared_task *task = next_task();
+    ck_assert_str_eq(shared_task_id(task), "x2");
+    world_until(client, time_wall_us() > expires_us); /* its eta came meanwhile */
+    succeed(task, NULL);
+    world_until(client, strstr(meta_of("x1"), "{\"status\": \"REVOKED\"") != NULL);
+    world_until(client, strcmp(redis_say("EXISTS unacked"), "0") == 0);
+    check_nothing_left();
+    ck_assert_ptr_null(shared_client_next(client));
+    shared_client_free(client);
+}
+END_TEST
+
 START_TEST(what_cannot_be_read_is_set_aside_and_the_next_task_runs) {
     static const char *const bad[] = {"not JSON \xff", "[]", "{}",
                                       "{\"headers\": {\"id\": \"b1\"}}"};
@@ -479,6 +501,7 @@ int main(void) {
         a_task_for_later_is_held_until_then,
         too_many_for_later_wait_in_the_queue,
         an_expired_task_is_revoked,
+        a_task_that_expires_before_there_is_a_free_place_is_revoked,
         what_cannot_be_read_is_set_aside_and_the_next_task_runs,
         the_dead_list_is_bounded,
         a_message_that_is_too_large_is_set_aside_unread,
