@@ -64,6 +64,15 @@
     "end\n"                                                                                        \
     "local function text(value) return type(value) == 'string' and value or '' end\n"
 
+/* Notes in lex:lost that a message's holder was lost. */
+#define LUA_LOST                                                                                   \
+    "local function note_lost(command, sha, count)\n"                                              \
+    "  if redis.call('HLEN', KEYS[4]) > 10000 then redis.call('DEL', KEYS[4]) end\n"               \
+    "  local lost = redis.call(command, KEYS[4], sha, count)\n"                                    \
+    "  redis.call('EXPIRE', KEYS[4], 86400)\n"                                                     \
+    "  return lost\n"                                                                              \
+    "end\n"
+
 /* The queue that a message of kombu's came from, by its exchange and routing key, which are JSON text. nil
  * when that is kombu's to know: a topic binding matches by its pattern, and of two bindings with one key
  * either may be meant. */
@@ -213,7 +222,7 @@ const struct script script_hand_back = {
  * of round for ever. */
 const struct script script_sweep = {
     .name = "sweep",
-    .text = LUA_NOW LUA_RELEASE LUA_LIST LUA_DEAD
+    .text = LUA_NOW LUA_RELEASE LUA_LIST LUA_DEAD LUA_LOST
     "local lease_at = 1\n" LUA_LEASE
     "local last = tonumber(redis.call('HGET', KEYS[5], 'last') or 0)\n"
     "redis.call('HSET', KEYS[5], 'last', now)\n"
@@ -237,9 +246,7 @@ const struct script script_sweep = {
     "  if release(ended[i]) then\n"
     "    local message, queue = string.match(kept, '^%[(.*), \"\", \"([^\"]*)\"%]$')\n"
     "    local sha = redis.sha1hex(message)\n"
-    "    if redis.call('HLEN', KEYS[4]) > 10000 then redis.call('DEL', KEYS[4]) end\n"
-    "    local lost = redis.call('HINCRBY', KEYS[4], sha, 1)\n"
-    "    redis.call('EXPIRE', KEYS[4], 86400)\n"
+    "    local lost = note_lost('HINCRBY', sha, 1)\n"
     "    if lost >= tonumber(ARGV[2]) then\n"
     "      redis.call('HDEL', KEYS[4], sha)\n"
     "      set_aside('lex:dead:' .. queue, message, ARGV[3],\n"
@@ -255,10 +262,11 @@ const struct script script_sweep = {
     "return result\n"};
 
 /* Claims of Python workers end by kombu's visibility timeout. What only kombu can restore stays: the next
- * time the look begins `behind` it, and after the last one with the first again. */
+ * time the look begins `behind` it, and after the last one with the first again. The bytes do not say, as
+ * kombu's own restore has it, that it may have run: lex:lost does, without counting a lost lease. */
 const struct script script_restore = {
     .name = "restore",
-    .text = LUA_NOW LUA_RELEASE LUA_LIST LUA_DEAD LUA_QUEUE_OF
+    .text = LUA_NOW LUA_RELEASE LUA_LIST LUA_DEAD LUA_LOST LUA_QUEUE_OF
     /* A Python worker that holds the mutex is at it. */
     "if redis.call('EXISTS', KEYS[6]) == 1 then return 0 end\n"
     "local until_s = string.format('%.3f', now / 1000 - ARGV[3])\n"
@@ -278,6 +286,7 @@ const struct script script_restore = {
     "    local properties = good and type(parsed) == 'table' and parsed.properties\n"
     "    local priority = type(properties) == 'table' and tonumber(properties.priority) or 0\n"
     "    local step = math.floor(math.min(math.max(priority, 0), 9) / 3) * 3\n"
+    "    note_lost('HSETNX', redis.sha1hex(message), 0)\n"
     "    redis.call('RPUSH', list_of(queue, '/' .. step), message)\n"
     "    restored = restored + 1\n"
     "  elseif kept ~= '' then\n"

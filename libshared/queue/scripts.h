@@ -5,7 +5,7 @@
  *   unacked_index   zset   claim -> seconds                     kombu's; of ours: when the lease ends
  *   lex:lease       zset   claim -> milliseconds                when the lease ends
  *   lex:live:QUEUE  hash   key -> "task id milliseconds"        things that have a task
- *   lex:lost        hash   SHA-1 of a message -> leases lost
+ *   lex:lost        hash   SHA-1 of a message -> leases lost; 0: Celery's worker lost it
  *   lex:sweep       hash   last, grace: milliseconds            when somebody last looked for ended leases
  *                          behind: how many of kombu's that look passes over
  *   lex:dead:QUEUE  list   messages that cannot be run, the newest first

@@ -237,17 +237,24 @@ static size_t members_until(const struct call *call, struct text key, double unt
     return count;
 }
 
+/* By how many more than before; 0: it is only known. */
+static int64_t note_lost(const struct call *call, struct text sha, int64_t more) {
+    struct text old = TEXT("0");
+    if (do_length(call->store, call->keys[3]) > 10000) (void)do_delete(call->store, call->keys[3]);
+    (void)do_hget(call->store, call->keys[3], sha, &old);
+    int64_t lost = text_int(old) + more;
+    do_hset(call->store, call->keys[3], sha, text_number(lost));
+    do_expire(call->store, call->keys[3], 86400);
+    return lost;
+}
+
 static void take_over(const struct call *call, struct text claim, struct reply *result) {
     struct text kept = TEXT(""), message, exchange, queue;
     (void)do_hget(call->store, call->keys[2], claim, &kept);
     if (!release(call, claim)) return;
     SIM_CHECK(unwrap(kept, &message, &exchange, &queue));
-    struct text sha = sha_of(message), old;
-    if (do_length(call->store, call->keys[3]) > 10000) (void)do_delete(call->store, call->keys[3]);
-    int64_t lost = 1;
-    if (do_hget(call->store, call->keys[3], sha, &old)) lost += text_int(old);
-    do_hset(call->store, call->keys[3], sha, text_number(lost));
-    do_expire(call->store, call->keys[3], 86400);
+    struct text sha = sha_of(message);
+    int64_t lost = note_lost(call, sha, 1);
     if (lost >= text_int(call->arguments[1])) {
         (void)do_remove(call->store, call->keys[3], sha);
         set_aside(call, text_of(sim_format("lex:dead:%s", queue.data)), message, call->arguments[2],
@@ -312,6 +319,7 @@ static bool restore(const struct call *call, struct text claim, int64_t *restore
     (void)release(call, claim);
     if (wrapped) {
         struct text step = text_of(sim_format("/%d", (int)step_of(message)));
+        (void)note_lost(call, sha_of(message), 0);
         do_push(call->store, list_of(queue, step), message, false);
         ++*restored;
     } else if (kept.size) {

@@ -289,6 +289,32 @@ START_TEST(a_python_worker_at_it_is_left_alone) {
 }
 END_TEST
 
+START_TEST(what_a_dead_python_worker_had_may_have_run) {
+    begin();
+    char message[4096], wrapped[4200];
+    for (int i = 1; i <= 2; i++) {
+        char id[3] = {'d', (char)('0' + i), '\0'};
+        snprintf(message, sizeof message, "%s", push("elsewhere", id, "", BODY));
+        snprintf(wrapped, sizeof wrapped, "[%s, \"\", \"celery\"]", message);
+        redis_say("HSET unacked %s %s", id, wrapped);
+        redis_say("ZADD unacked_index %d %s", i, id);
+    }
+    redis_say("SELECT 1");
+    redis_say("SET celery-task-meta-d1 %s", "{\"status\": \"SUCCESS\", \"result\": 1}");
+    redis_say("SELECT 0");
+    no_grace();
+    consume(1);
+    shared_task *task = next_task();
+    ck_assert_str_eq(shared_task_id(task), "d2");
+    ck_assert_int_eq(shared_task_is_redelivered(task), 1);
+    ck_assert_str_eq(redis_say("HVALS lex:lost"), "0"); /* Celery's loss is none of ours */
+    succeed(task, NULL);
+    check_nothing_left();
+    ck_assert_ptr_null(shared_client_next(client));
+    shared_client_free(client);
+}
+END_TEST
+
 START_TEST(one_sweep_after_the_other_handles_them_all) {
     begin();
     for (int i = 0; i < 250; i++) {
@@ -316,6 +342,7 @@ int main(void) {
         what_dead_python_workers_hold_is_restored,
         what_only_kombu_can_restore_stays_and_holds_up_no_other,
         a_python_worker_at_it_is_left_alone,
+        what_a_dead_python_worker_had_may_have_run,
         one_sweep_after_the_other_handles_them_all,
     };
     return unit_run("lease", tests, sizeof tests / sizeof *tests);
