@@ -70,7 +70,7 @@ const struct setting settings[] = {
         "Time after which the task of a worker that fell silent is taken over"),
     INT("LEASE_RENEW_S", "5", 1, 1800, "s", "Time between two renewals of a lease"),
     INT("VISIBILITY_TIMEOUT_S", "3600", 1, 31536000, "s",
-        "The same for tasks that Celery's Python workers hold"),
+        "The same for tasks that Celery's Python workers hold; twice TASK_TIME_LIMIT at least"),
     INT("RESULT_TTL_S", "86400", 1, 31536000, "s", "Time a task's result is kept"),
     INT("RETRY_DELAY_S", "60", 1, 86400, "s",
         "Pause before a task's first retry; each further one is twice as long"),

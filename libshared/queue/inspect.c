@@ -43,8 +43,7 @@ static void check_missing(struct errand *errand, const struct reply *reply,
     struct queue *queue = queue_of(errand);
     struct buffer json = {.data = NULL};
     int64_t count = 0;
-    int64_t oldest_ms =
-        time_wall_us() / 1000 - client_setting(queue->client, "VISIBILITY_TIMEOUT_S") * 1000;
+    int64_t oldest_ms = time_wall_us() / 1000 - queue_visibility_s(queue) * 1000;
     buffer_add_char(&json, '[');
     for (size_t i = 0; !error && i + 2 < missing->count && i < reply->count; i++) {
         const char *key = missing->words[i + 2];

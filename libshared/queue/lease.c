@@ -96,7 +96,7 @@ void lease_check(struct errand *errand, const shared_task *task) {
 static void mark_again(shared_task *task) {
     struct queue *queue = task->queue;
     int64_t now_ms = time_monotonic_ms();
-    int64_t age_ms_max = client_setting(queue->client, "VISIBILITY_TIMEOUT_S") * 1000 / 4;
+    int64_t age_ms_max = queue_visibility_s(queue) * 1000 / 4;
     if (task->lost || !task->message || !task->message->key) return;
     if (now_ms - task->marked_ms < age_ms_max) return;
     struct errand *errand = errand_new(&queue->errands, sizeof *errand, errand_over);
@@ -237,9 +237,9 @@ static void check_restored(struct errand *errand, const struct reply *reply,
 }
 
 static void restore(struct sweeping *sweeping) {
-    const shared_client *client = queue_of(&sweeping->errand)->client;
-    const int64_t numbers[] = {SWEEP_AT_ONCE, client_setting(client, "DEAD_LIST_LENGTH"),
-                               client_setting(client, "VISIBILITY_TIMEOUT_S")};
+    const struct queue *queue = queue_of(&sweeping->errand);
+    const int64_t numbers[] = {SWEEP_AT_ONCE, client_setting(queue->client, "DEAD_LIST_LENGTH"),
+                               queue_visibility_s(queue)};
     sweeping->errand.done = check_restored;
     sweeping_run(sweeping, &script_restore, SWEEP_KEYS + 1, numbers,
                  sizeof numbers / sizeof *numbers);

@@ -122,3 +122,9 @@ void queue_wrapper_tail(char out[QUEUE_KEY_SIZE], const char *queue) {
 void queue_key(char out[QUEUE_KEY_SIZE], const char *prefix, const char *queue) {
     snprintf(out, QUEUE_KEY_SIZE, "%s%s", prefix, queue);
 }
+
+int64_t queue_visibility_s(const struct queue *queue) {
+    int64_t setting_s = client_setting(queue->client, "VISIBILITY_TIMEOUT_S");
+    int64_t limit_s = 2 * client_setting(queue->client, "TASK_TIME_LIMIT");
+    return setting_s > limit_s ? setting_s : limit_s;
+}

@@ -66,6 +66,9 @@ void queue_list_name(char out[QUEUE_KEY_SIZE], const char *queue, int32_t step);
 /* What stands behind the message in unacked: `, "", "<queue>"]`. */
 void queue_wrapper_tail(char out[QUEUE_KEY_SIZE], const char *queue);
 void queue_key(char out[QUEUE_KEY_SIZE], const char *prefix, const char *queue);
+/* How long a Python worker may hold a message, as shared.celery tells kombu: a task that is ended by its time
+ * limit is not lost before. */
+int64_t queue_visibility_s(const struct queue *queue);
 
 /* --- produce.c --------------------------------------------------------------------------------------- */
 /* Sends a message through the errand; envelope's reply_to and origin are filled in. */

@@ -14,6 +14,7 @@ import pytest
 from celery.exceptions import Reject, SoftTimeLimitExceeded
 
 from shared.celery import Celery, run
+from shared.config import settings
 from shared.database import async_session
 from shared.errors import PermanentError, RequestCancelledError, RetryableError
 from shared.models import Case
@@ -156,3 +157,15 @@ def test_settings_are_the_librarys(app: Celery, servers: Any) -> None:
     assert (app.conf.task_default_queue, app.conf.task_acks_late) == ("celery", True)
     assert (app.conf.task_soft_time_limit, app.conf.task_time_limit) == (1500, 1800)
     assert app.conf.broker_transport_options["visibility_timeout"] >= 3600
+
+
+@pytest.mark.parametrize(("visibility_s", "limit_s", "held_s"), [(60, 100, 200), (5000, 100, 5000)])
+def test_a_message_is_held_as_long_as_the_c_programs_think(visibility_s: int, limit_s: int, held_s: int) -> None:
+    wanted = {"VISIBILITY_TIMEOUT_S": visibility_s, "TASK_SOFT_TIME_LIMIT": limit_s, "TASK_TIME_LIMIT": limit_s}
+    try:
+        for name, value in wanted.items():
+            setattr(settings, name, value)
+        other = Celery("other", set_as_current=False)
+    finally:
+        settings.reload()
+    assert other.conf.broker_transport_options["visibility_timeout"] == held_s

@@ -275,6 +275,23 @@ START_TEST(what_only_kombu_can_restore_stays_and_holds_up_no_other) {
 }
 END_TEST
 
+/* As shared.celery tells kombu: else the same task would run twice at once. */
+START_TEST(a_python_worker_has_twice_its_time_limit) {
+    world_begin();
+    client = world_client("VISIBILITY_TIMEOUT_S", "10", "TASK_TIME_LIMIT", "100",
+                          "TASK_SOFT_TIME_LIMIT", "100", NULL);
+    hold_as_python("runs", "", "work", 0);
+    redis_say("ZADD unacked_index %lld runs", (long long)now_s() - 150);
+    hold_as_python("lost", "", "work", 0);
+    redis_say("ZADD unacked_index %lld lost", (long long)now_s() - 250);
+    no_grace();
+    ck_assert_int_eq(shared_queue_consume(client, "elsewhere", 1, CONSUME), SHARED_OK);
+    world_until(client, strcmp(redis_say("LLEN work"), "0") != 0);
+    ck_assert_str_eq(redis_say("HKEYS unacked"), "runs");
+    shared_client_free(client);
+}
+END_TEST
+
 START_TEST(a_python_worker_at_it_is_left_alone) {
     begin();
     hold_as_python("p0", "", "work", 0);
@@ -341,6 +358,7 @@ int main(void) {
         leases_of_a_clock_that_was_set_back_end_in_time,
         what_dead_python_workers_hold_is_restored,
         what_only_kombu_can_restore_stays_and_holds_up_no_other,
+        a_python_worker_has_twice_its_time_limit,
         a_python_worker_at_it_is_left_alone,
         what_a_dead_python_worker_had_may_have_run,
         one_sweep_after_the_other_handles_them_all,

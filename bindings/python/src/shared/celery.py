@@ -32,7 +32,6 @@ from .errors import RequestCancelledError
 __all__ = ["Celery", "run"]
 
 _local = threading.local()
-_VISIBILITY_S = 3600  # Redis gives a message that nobody has acknowledged to another worker; twice a task's limit
 
 
 class Celery(celery.Celery):  # type: ignore[misc]
@@ -43,6 +42,7 @@ class Celery(celery.Celery):  # type: ignore[misc]
     def __init__(self, main: str | None = None, **options: Any) -> None:
         super().__init__(main, **options)
         limit_s = int(settings.TASK_TIME_LIMIT)
+        visibility_s = max(int(settings.VISIBILITY_TIMEOUT_S), 2 * limit_s)  # as the C programs have it (queue.c)
         self.conf.update(
             broker_url=settings.CELERY_BROKER_URL, result_backend=settings.CELERY_RESULT_BACKEND,
             task_default_queue=settings.QUEUE_NAME, worker_prefetch_multiplier=int(settings.WORKER_PREFETCH_MULTIPLIER),
@@ -50,7 +50,7 @@ class Celery(celery.Celery):  # type: ignore[misc]
             task_acks_late=True, task_reject_on_worker_lost=True, task_track_started=True,
             task_serializer="json", result_serializer="json", accept_content=["json"],
             broker_connection_retry_on_startup=True,
-            broker_transport_options={"visibility_timeout": max(_VISIBILITY_S, 2 * limit_s)})
+            broker_transport_options={"visibility_timeout": visibility_s})
 
     def gen_task_name(self, name: str, module: str) -> str:
         return name
