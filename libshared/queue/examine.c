@@ -9,7 +9,11 @@
 #include "base/time.h"
 #include "queue/queue.h"
 
-enum { ETA_CHECK_MS = 60000, TAIL_PAUSE_MS = 1000 };
+enum {
+    ETA_CHECK_MS = 60000,
+    TAIL_PAUSE_MS = 1000,
+    TURN_MAX = 500 /* messages passed over before a pause, when no first one comes round */
+};
 
 /* --- the life of a task -------------------------------------------------------------------------------- */
 
@@ -79,6 +83,11 @@ void task_leave(shared_task *task) {
 
 /* --- decisions -------------------------------------------------------------------------------------------- */
 
+static void begin_turn(struct consumer *consumer) {
+    *consumer->turn_id = '\0';
+    consumer->turn_count = 0;
+}
+
 static void give(shared_task *task) {
     struct consumer *consumer = task->consumer;
     struct shared_event *event = request_more(consumer->request, SHARED_EVENT_TASK);
@@ -87,6 +96,7 @@ static void give(shared_task *task) {
         consumer_pause(consumer, TAIL_PAUSE_MS);
         return;
     }
+    begin_turn(consumer);
     task_change(task, TASK_GIVEN);
     event->task = task; /* and our reference with it */
     event->task_unref = shared_task_unref;
@@ -130,13 +140,24 @@ static void eta_start(shared_task *task) {
     timer_start(task->queue->client, &task->eta_timer, delay_ms > 0 ? delay_ms : 0, eta_over);
 }
 
+/* What can run may be behind it: only when all were looked at, and none was given, there is a pause. Other
+ * workers take from the same queue, so the first one may not come back to this one. */
+static void pass_over(shared_task *task) {
+    struct consumer *consumer = task->consumer;
+    bool is_round = strcmp(consumer->turn_id, task->id) == 0 || ++consumer->turn_count > TURN_MAX;
+    if (!*consumer->turn_id) memcpy(consumer->turn_id, task->id, sizeof task->id);
+    finish_quietly(task, FINISH_TO_TAIL);
+    if (!is_round) return;
+    begin_turn(consumer);
+    consumer_pause(consumer, TAIL_PAUSE_MS);
+}
+
 /* Kept with its lease until its time comes, outside of the prefetch. Of too many the rest waits in the
  * queue, behind the others. */
 static void keep_for_later(shared_task *task) {
     struct consumer *consumer = task->consumer;
     if (consumer->later >= client_setting(consumer->queue->client, "ETA_TASKS_MAX")) {
-        finish_quietly(task, FINISH_TO_TAIL);
-        consumer_pause(consumer, TAIL_PAUSE_MS);
+        pass_over(task);
         return;
     }
     task_change(task, TASK_LATER);

@@ -107,7 +107,10 @@ struct consumer {
     bool doubtful;      /* its answer was lost: what it took goes back before the next one */
     bool cannot_block;  /* the server knows no BLMOVE */
     struct timer pause; /* running: claim nothing */
-    int64_t pause_ms;   /* grows while claims fail */
+    /* Of messages for later that there was no room for: the first one since a task was given, and how many. */
+    char turn_id[CELERY_NAME_SIZE_MAX + 1];
+    int32_t turn_count;
+    int64_t pause_ms; /* grows while claims fail */
 };
 
 struct shared_task {

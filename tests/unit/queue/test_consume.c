@@ -271,6 +271,32 @@ START_TEST(too_many_for_later_wait_in_the_queue) {
 }
 END_TEST
 
+static int64_t scripts_run(void) {
+    const char *stats = strstr(redis_say("INFO commandstats"), "cmdstat_evalsha:calls=");
+    return stats ? atoll(strchr(stats, '=') + 1) : 0;
+}
+
+START_TEST(too_many_for_later_hold_up_no_other_and_no_processor) {
+    world_begin();
+    client = world_client("ETA_TASKS_MAX", "5", NULL);
+    for (int i = 0; i < 45; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "l%d", i);
+        push("celery", id, ", \"eta\": \"2036-01-01T00:00:00Z\"", BODY);
+    }
+    push("celery", "now", "", BODY);
+    consume(2);
+    shared_task *task = next_task(); /* within PATIENCE_MS: a second for each two took 20 s */
+    ck_assert_str_eq(shared_task_id(task), "now");
+    succeed(task, NULL);
+    int64_t before = scripts_run();
+    world_silence(client, CONSUME, 1500);
+    ck_assert_int_lt(scripts_run() - before, 400); /* without a pause 10000 */
+    world_until(client, strcmp(redis_say("LLEN celery"), "40") == 0);
+    shared_client_free(client);
+}
+END_TEST
+
 START_TEST(an_expired_task_is_revoked) {
     begin();
     push("celery", "x1", ", \"expires\": \"2020-01-01T00:00:00+00:00\"", BODY);
@@ -500,6 +526,7 @@ int main(void) {
         cancel_takes_no_more_and_loses_nothing,
         a_task_for_later_is_held_until_then,
         too_many_for_later_wait_in_the_queue,
+        too_many_for_later_hold_up_no_other_and_no_processor,
         an_expired_task_is_revoked,
         a_task_that_expires_before_there_is_a_free_place_is_revoked,
         what_cannot_be_read_is_set_aside_and_the_next_task_runs,
