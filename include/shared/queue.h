@@ -91,8 +91,9 @@ SHARED_API shared_status shared_queue_register(shared_client *client, const char
  *  any client on this database stored that long ago and nobody sent, as after a crash. Until cancelled.
  *  Added in 0.1.0. */
 SHARED_API shared_status shared_queue_relay(shared_client *client, uint64_t tag);
-/** Which of these keys have no task that waits or runs: DONE, json is the list of them.
- *  Added in 0.1.0. */
+/** Which of these keys have no task that waits or runs: DONE, json is the list of them. One whose message
+ *  Redis lost, but not the key, is told once it is older than VISIBILITY_TIMEOUT_S and the queue is
+ *  empty, or has come to messages sent later; after 24 times that in any case. Added in 0.1.0. */
 SHARED_API shared_status shared_queue_missing(shared_client *client, const char *queue,
                                               const char *const *keys, size_t count, uint64_t tag);
 /** DONE, json {"waiting":n,"claimed":n,"dead":n,"outbox":n}. Added in 0.1.0. */

@@ -34,7 +34,6 @@ shared_task *task_new(struct consumer *consumer, const char *claim, const char *
     task->references = 1;
     task->queue = queue;
     task->consumer = consumer;
-    task->marked_ms = time_monotonic_ms();
     task->state = TASK_CLAIMED;
     consumer->taken++;
     task->next = queue->tasks;

@@ -9,45 +9,51 @@
 #include "net/pool.h"
 #include "queue/queue.h"
 
-enum { KEYS_MAX = 10000 };
+enum {
+    KEYS_MAX = 10000,
+    NO_MARK = -1,
+    QUEUE_IS_EMPTY = -1, /* what script_oldest says */
+    GIVEN_UP_TIMES = 24  /* visibility timeouts: by default a day */
+};
 
 /* --- missing ---------------------------------------------------------------------------------------- */
 
 struct missing {
     struct errand errand;
-    char **words; /* HMGET, lex:live:<queue>, keys */
-    size_t count; /* of words */
+    char **words;   /* HMGET, lex:live:<queue>, keys */
+    size_t count;   /* of words */
+    int64_t *marks; /* of each key: milliseconds, NO_MARK, or INT64_MAX when it does not say */
+    char name[QUEUE_NAME_SIZE];
 };
 
 static void missing_drop(struct errand *errand) {
     struct missing *missing = (struct missing *)errand;
     for (size_t i = 0; i < missing->count; i++) free(missing->words[i]);
     free(missing->words);
+    free(missing->marks);
 }
 
-/* "<task id> <milliseconds>". One that is older than any claim may last is a leftover: its message was
- * lost by Redis, or purged. Tasks that take long mark their key again. */
-static bool is_live(const struct reply *mark, int64_t oldest_ms) {
-    if (mark->type != REPLY_TEXT) return false;
+/* "<task id> <milliseconds>" */
+static int64_t read_mark(const struct reply *mark) {
+    int64_t time_ms = INT64_MAX; /* live for ever */
+    if (mark->type != REPLY_TEXT) return NO_MARK;
     const char *space = memchr(mark->text, ' ', mark->size);
-    int64_t time_ms;
-    if (!space) return true;
+    if (!space) return time_ms;
     const char *end = mark->text + mark->size;
-    return !text_to_int(space + 1, (size_t)(end - space - 1), 0, INT64_MAX, &time_ms) ||
-           time_ms >= oldest_ms;
+    (void)text_to_int(space + 1, (size_t)(end - space - 1), 0, INT64_MAX, &time_ms);
+    return time_ms;
 }
 
-static void check_missing(struct errand *errand, const struct reply *reply,
-                          const struct shared_error *error) {
-    struct missing *missing = (struct missing *)errand;
-    struct queue *queue = queue_of(errand);
+/* Those whose mark is older are missing. */
+static void missing_answer(struct missing *missing, int64_t oldest_ms,
+                           const struct shared_error *error) {
+    struct errand *errand = &missing->errand;
     struct buffer json = {.data = NULL};
     int64_t count = 0;
-    int64_t oldest_ms = time_wall_us() / 1000 - queue_visibility_s(queue) * 1000;
     buffer_add_char(&json, '[');
-    for (size_t i = 0; !error && i + 2 < missing->count && i < reply->count; i++) {
+    for (size_t i = 0; !error && i + 2 < missing->count; i++) {
         const char *key = missing->words[i + 2];
-        if (is_live(reply->items[i], oldest_ms)) continue;
+        if (missing->marks[i] >= oldest_ms) continue;
         if (count++) buffer_add_char(&json, ',');
         buffer_add_json(&json, key, strlen(key));
     }
@@ -61,6 +67,51 @@ static void check_missing(struct errand *errand, const struct reply *reply,
     errand_answer(errand, count, error);
     buffer_finish(&json);
     errand_free(errand);
+}
+
+/* One that is older than any claim may last is a leftover: its message was lost by Redis, or purged. Tasks
+ * that take long mark their key again. */
+static int64_t stale_ms(const struct missing *missing, int64_t times) {
+    return time_wall_us() / 1000 - times * queue_visibility_s(queue_of(&missing->errand)) * 1000;
+}
+
+/* In a backlog what was sent behind the oldest message still waits, however old its mark. When nobody can
+ * tell how old that is, a long time must do. */
+static void check_oldest(struct errand *errand, const struct reply *reply,
+                         const struct shared_error *error) {
+    struct missing *missing = (struct missing *)errand;
+    int64_t stale = stale_ms(missing, 1), given_up = stale_ms(missing, GIVEN_UP_TIMES);
+    int64_t waits_ms = error ? 0 : reply->integer;
+    if (waits_ms == QUEUE_IS_EMPTY || waits_ms > stale) waits_ms = stale;
+    missing_answer(missing, waits_ms > given_up ? waits_ms : given_up, error);
+}
+
+static void look_at_oldest(struct missing *missing) {
+    char live[QUEUE_KEY_SIZE], lists[PRIORITY_STEPS][QUEUE_KEY_SIZE];
+    const char *words[1 + PRIORITY_STEPS] = {live};
+    queue_key(live, PREFIX_LIVE, missing->name);
+    for (int32_t step = 0; step < PRIORITY_STEPS; step++) {
+        queue_list_name(lists[step], missing->name, step);
+        words[1 + step] = lists[step];
+    }
+    missing->errand.done = check_oldest;
+    errand_run(&missing->errand, queue_of(&missing->errand)->broker, &script_oldest,
+               1 + PRIORITY_STEPS, 1 + PRIORITY_STEPS, words, NULL);
+}
+
+static void check_marks(struct errand *errand, const struct reply *reply,
+                        const struct shared_error *error) {
+    struct missing *missing = (struct missing *)errand;
+    int64_t stale = stale_ms(missing, 1);
+    bool some_stale = false;
+    for (size_t i = 0; !error && i + 2 < missing->count; i++) {
+        missing->marks[i] = i < reply->count ? read_mark(reply->items[i]) : INT64_MAX;
+        some_stale |= missing->marks[i] != NO_MARK && missing->marks[i] < stale;
+    }
+    if (some_stale)
+        look_at_oldest(missing);
+    else
+        missing_answer(missing, stale, error);
 }
 
 /* "[]" needs no question. */
@@ -83,8 +134,10 @@ static shared_status add_words(struct missing *missing, const char *name, const 
                                size_t count) {
     char live[QUEUE_KEY_SIZE];
     queue_key(live, PREFIX_LIVE, name);
+    memcpy(missing->name, name, strlen(name) + 1);
     missing->words = calloc(count + 2, sizeof *missing->words);
-    if (!missing->words) return fail(SHARED_ENOMEM, "queue: out of memory");
+    missing->marks = calloc(count, sizeof *missing->marks);
+    if (!missing->words || !missing->marks) return fail(SHARED_ENOMEM, "queue: out of memory");
     shared_status status = add_word(missing, "HMGET");
     if (status == SHARED_OK) status = add_word(missing, live);
     for (size_t i = 0; i < count && status == SHARED_OK; i++) {
@@ -104,7 +157,7 @@ shared_status shared_queue_missing(shared_client *client, const char *queue_name
     const char *name = queue ? queue_name_check(queue, queue_name) : NULL;
     if (!name) return shared_error_code(shared_error_last());
     if (count == 0) return answer_empty(client, tag);
-    struct missing *missing = errand_new(&queue->errands, sizeof *missing, check_missing);
+    struct missing *missing = errand_new(&queue->errands, sizeof *missing, check_marks);
     if (!missing) return SHARED_ENOMEM;
     missing->errand.drop = missing_drop;
     status = add_words(missing, name, keys, count);

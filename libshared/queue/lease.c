@@ -51,20 +51,39 @@ static void lose(shared_task *task) {
     shared_task_unref(task);
 }
 
+/* A task that takes long, or that had waited for long: whoever looks for missing ones must not think that its
+ * mark is a leftover. At the end it goes, and must not come back. */
+static void mark_again(shared_task *task) {
+    struct queue *queue = task->queue;
+    int64_t now_ms = time_monotonic_ms();
+    int64_t age_ms_max = queue_visibility_s(queue) * 1000 / 4;
+    if (task->lost || task->state == TASK_ENDING || !task->message || !task->message->key) return;
+    if (task->marked_ms && now_ms - task->marked_ms < age_ms_max) return;
+    struct errand *errand = errand_new(&queue->errands, sizeof *errand, errand_over);
+    if (!errand) return;
+    task->marked_ms = now_ms;
+    char live[QUEUE_KEY_SIZE];
+    queue_key(live, PREFIX_LIVE, task->queue_name);
+    const char *words[] = {live, task->message->key, task->id};
+    errand_run(errand, queue->broker, &script_mark, 1, 3, words, NULL);
+}
+
 static void check_renewed(struct errand *errand, const struct reply *reply,
                           const struct shared_error *error) {
     struct renewal *renewal = (struct renewal *)errand;
     struct queue *queue = queue_of(errand);
-    for (size_t i = 0; i < renewal->count && !error; i++) {
-        shared_task *task = find_claim(queue, renewal->claims[i]);
-        if (task) task->lease_until_ms = renewal->sent_ms + lease_ms(queue);
-    }
     for (size_t i = 0; !error && i < reply->count; i++) {
         int64_t index = reply->items[i]->integer;
         shared_task *task = index >= 0 && index < (int64_t)renewal->count
                                 ? find_claim(queue, renewal->claims[index])
                                 : NULL;
         if (task) lose(task);
+    }
+    for (size_t i = 0; i < renewal->count && !error; i++) {
+        shared_task *task = find_claim(queue, renewal->claims[i]);
+        if (!task || task->lost) continue;
+        task->lease_until_ms = renewal->sent_ms + lease_ms(queue);
+        mark_again(task);
     }
     if (renewal->last) queue->renewing = false;
     if (error) log_format("queue", SHARED_WARNING, "renewal of leases: %s", error->message);
@@ -92,27 +111,10 @@ void lease_check(struct errand *errand, const shared_task *task) {
     renew(errand, 1, words);
 }
 
-/* A task that takes long: whoever looks for missing ones must not think that its mark is a leftover. */
-static void mark_again(shared_task *task) {
-    struct queue *queue = task->queue;
-    int64_t now_ms = time_monotonic_ms();
-    int64_t age_ms_max = queue_visibility_s(queue) * 1000 / 4;
-    if (task->lost || !task->message || !task->message->key) return;
-    if (now_ms - task->marked_ms < age_ms_max) return;
-    struct errand *errand = errand_new(&queue->errands, sizeof *errand, errand_over);
-    if (!errand) return;
-    task->marked_ms = now_ms;
-    char live[QUEUE_KEY_SIZE];
-    queue_key(live, PREFIX_LIVE, task->queue_name);
-    const char *words[] = {live, task->message->key, task->id};
-    errand_run(errand, queue->broker, &script_mark, 1, 3, words, NULL);
-}
-
 static void renew_all(struct timer *timer) {
     struct queue *queue = (struct queue *)((char *)timer - offsetof(struct queue, renew_timer));
     struct renewal *renewal = NULL;
     for (shared_task *task = queue->tasks; task; task = task->next) {
-        mark_again(task);
         if (task->lost) continue;
         if (renewal && renewal->count == RENEW_AT_ONCE) {
             renewal_send(renewal);

@@ -127,7 +127,7 @@ struct shared_task {
     char id[CELERY_NAME_SIZE_MAX + 1]; /* "" when it does not say */
     bool lost;                         /* the claim was taken over */
     int64_t lease_until_ms;            /* our clock */
-    int64_t marked_ms;                 /* when its key was last marked */
+    int64_t marked_ms;                 /* when its key was last marked by us; 0: not yet */
     struct timer eta_timer;
 };
 

@@ -321,6 +321,24 @@ const struct script script_stats = {
             "for i = 1, 4 do waiting = waiting + redis.call('LLEN', KEYS[i]) end\n"
             "return {waiting, redis.call('ZCARD', KEYS[5]), redis.call('LLEN', KEYS[6])}\n"};
 
+/* A message that is large, or of a sender who leaves no mark, does not say: 0. */
+const struct script script_oldest = {
+    .name = "oldest",
+    .text =
+        LUA_READ "local function sent_ms(message)\n"
+                 "  local headers = #message <= 1048576 and part(message, 'headers') or {}\n"
+                 "  local key, id = text(headers.lex_key), text(headers.id)\n"
+                 "  local mark = redis.call('HGET', KEYS[1], key) or ''\n"
+                 "  return string.sub(mark, 1, #id + 1) == id .. ' ' and tonumber(string.sub(mark, "
+                 "#id + 2)) or 0\n"
+                 "end\n"
+                 "local oldest\n"
+                 "for list = 2, #KEYS do\n"
+                 "  local message = redis.call('LINDEX', KEYS[list], -1)\n"
+                 "  if message then oldest = math.min(oldest or math.huge, sent_ms(message)) end\n"
+                 "end\n"
+                 "return oldest or -1\n"};
+
 const struct script script_dead = {
     .name = "dead",
     .text = LUA_READ "local why = 'lex:dead-why:' .. string.sub(KEYS[1], 10)\n"

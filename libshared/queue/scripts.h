@@ -66,6 +66,9 @@ extern const struct script script_restore;
 extern const struct script script_store;
 /* keys: the four lists, index, dead. Gives waiting, claimed, dead. */
 extern const struct script script_stats;
+/* keys: live, the four lists. Gives when the oldest message that waits was sent, by its key's mark,
+ * milliseconds; 0: that is not known; -1: none waits. */
+extern const struct script script_oldest;
 /* keys: dead; args: SHA-1 or "": behind which, entries at most, size of a message that is told. Gives for
  * each: SHA-1, "milliseconds reason" or "", size, task id or "", task or "", message or "". "gone": that
  * SHA-1 is not there. */

@@ -44,6 +44,9 @@ static const char *message(void) {
                                       "null"};
     enum { ODD = sizeof odd / sizeof *odd };
     if (sim_chance(150)) return odd[sim_between(0, ODD - 1)];
+    if (sim_chance(200))
+        return sim_format("{\"headers\": {\"id\": \"t%d\", \"lex_key\": \"k%d\"}}",
+                          (int)sim_between(0, 3), (int)sim_between(0, 3));
     return sim_format("{\"body\": \"%d\", \"properties\": {\"priority\": %d}}",
                       (int)sim_between(0, 9), (int)sim_between(0, 12));
 }
@@ -172,6 +175,12 @@ static void draw_stats(struct operation_drawn *drawn, struct store *model) {
     (void)model;
     add_all(drawn, lists, 4);
     add_all(drawn, (const char *const[]){KEY_INDEX, "lex:dead:q"}, 2);
+}
+
+static void draw_oldest(struct operation_drawn *drawn, struct store *model) {
+    (void)model;
+    add(drawn, "lex:live:q");
+    add_all(drawn, lists, 4);
 }
 
 static void draw_publish(struct operation_drawn *drawn, struct store *model) {
@@ -305,6 +314,7 @@ static struct {
     {"restore", &script_restore, 15, 6, draw_restore, 0},
     {"store", &script_store, 8, 1, draw_store, 0},
     {"stats", &script_stats, 3, 6, draw_stats, 0},
+    {"oldest", &script_oldest, 5, 5, draw_oldest, 0},
     {"publish", NULL, 5, 2, draw_publish, 0},
     {"replay", NULL, 5, 1, draw_replay, 0},
     {"LPUSH", NULL, 6, 0, draw_push, 0},

@@ -404,6 +404,28 @@ static struct reply *run_stats(const struct call *call) {
     return reply;
 }
 
+static int64_t sent_ms(const struct call *call, struct text message) {
+    json_t *parsed = json_loadb(message.data, message.size, 0, NULL);
+    json_t *headers = json_object_get(parsed, "headers");
+    const char *key = json_string_value(json_object_get(headers, "lex_key"));
+    const char *id = json_string_value(json_object_get(headers, "id"));
+    struct text mark = TEXT(""), id_text = text_of(sim_format("%s", id ? id : ""));
+    (void)do_hget(call->store, call->keys[0], text_of(sim_format("%s", key ? key : "")), &mark);
+    json_decref(parsed);
+    return mark_is_of(mark, id_text) ? strtoll(mark.data + id_text.size + 1, NULL, 10) : 0;
+}
+
+static struct reply *run_oldest(const struct call *call) {
+    int64_t oldest = INT64_MAX;
+    for (int32_t i = 1; i < call->key_count; i++) {
+        const struct value *list = value_find(call->store, call->keys[i]);
+        if (!list) continue;
+        int64_t ms = sent_ms(call, list->items[list->first + list->count - 1].name);
+        if (ms < oldest) oldest = ms;
+    }
+    return reply_int(oldest == INT64_MAX ? -1 : oldest);
+}
+
 static struct reply *run_publish(const struct call *call) {
     struct text id =
         do_xadd(call->store, call->keys[0], text_int(call->arguments[1]), call->arguments[0]);
@@ -449,11 +471,11 @@ static const struct {
     const char *name;
     struct reply *(*run)(const struct call *call);
 } scripts[] = {
-    {"send", run_send},       {"claim", run_claim},         {"renew", run_renew},
-    {"mark", run_mark},       {"finish", run_finish},       {"retry", run_retry},
-    {"refuse", run_refuse},   {"restore", run_restore},     {"sweep", run_sweep},
-    {"store", run_store},     {"hand_back", run_hand_back}, {"stats", run_stats},
-    {"publish", run_publish}, {"replay", run_replay},
+    {"send", run_send},     {"claim", run_claim},     {"renew", run_renew},
+    {"mark", run_mark},     {"finish", run_finish},   {"retry", run_retry},
+    {"refuse", run_refuse}, {"oldest", run_oldest},   {"restore", run_restore},
+    {"sweep", run_sweep},   {"store", run_store},     {"hand_back", run_hand_back},
+    {"stats", run_stats},   {"publish", run_publish}, {"replay", run_replay},
 };
 
 struct reply *script_run(struct store *store, const char *name, const struct text *keys,

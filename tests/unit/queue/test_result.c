@@ -218,6 +218,51 @@ START_TEST(keys_without_a_task_are_missing) {
 }
 END_TEST
 
+/* As if the key's task had been sent that long ago. */
+static void age_mark(const char *key, int64_t hours) {
+    char id[80] = "lost", mark[128];
+    (void)sscanf(redis_say("HGET lex:live:celery %s", key), "%79[0-9a-f-] ", id);
+    snprintf(mark, sizeof mark, "%s %lld", id,
+             (long long)(time_wall_us() / 1000 - hours * 3600000));
+    redis_say("HSET lex:live:celery %s %s", key, mark);
+}
+
+START_TEST(what_waits_in_an_old_backlog_is_not_missing) {
+    static const char *const keys[] = {"d1", "d2", "before", "purged"};
+    begin();
+    for (int i = 0; i < 2; i++) send_task("t", "[]", keys[i]);
+    age_mark("d1", 9);
+    age_mark("d2", 8);
+    age_mark("before", 10);
+    age_mark("purged", 25);
+    ck_assert_str_eq(missing(keys, 4), "[\"before\",\"purged\"]");
+    push("celery\x06\x16"
+         "6",
+         "p1", "", BODY); /* nobody knows since when it waits */
+    ck_assert_str_eq(missing(keys, 4), "[\"purged\"]");
+    redis_say("RPUSH celery %s", "{");
+    ck_assert_str_eq(missing(keys, 4), "[\"purged\"]");
+    redis_say("DEL celery celery\x06\x16"
+              "6");
+    ck_assert_str_eq(missing(keys, 4), "[\"d1\",\"d2\",\"before\",\"purged\"]");
+    shared_client_free(client);
+}
+END_TEST
+
+START_TEST(what_is_held_after_a_long_wait_is_not_missing) {
+    static const char *const keys[] = {"d1"};
+    begin();
+    send_task("t", "[]", "d1");
+    age_mark("d1", 30);
+    consume(1);
+    shared_task *task = next_task();
+    world_until(client, strcmp(missing(keys, 1), "[]") == 0);
+    succeed(task, NULL);
+    check_nothing_left();
+    shared_client_free(client);
+}
+END_TEST
+
 START_TEST(an_older_task_does_not_take_the_mark_of_a_newer_one) {
     static const char *const keys[] = {"d1"};
     begin();
@@ -281,6 +326,8 @@ int main(void) {
         a_result_that_nobody_published_is_found,
         a_thousand_waits_share_one_connection,
         keys_without_a_task_are_missing,
+        what_waits_in_an_old_backlog_is_not_missing,
+        what_is_held_after_a_long_wait_is_not_missing,
         an_older_task_does_not_take_the_mark_of_a_newer_one,
         stats_count,
         a_server_that_is_away_is_an_error,
