@@ -236,10 +236,17 @@ shared_status shared_record_merge_json(shared_record *record, const char *json, 
 
 /* --- looks into foreign JSON ---------------------------------------------------------------------- */
 
+/* Whole numbers of any size, as Python writes them: where one is too big, all are read as reals. */
+static json_t *decode_foreign(const char *json, size_t size) {
+    json_error_t error;
+    json_t *value = decode(json, size, 0, &error);
+    if (value || json_error_code(&error) != json_error_numeric_overflow) return value;
+    return decode(json, size, JSON_DECODE_INT_AS_REAL, &error);
+}
+
 /* A member that the caller gives back with its object; NULL: no object, or no such member. */
 static json_t *member_find(const char *json, size_t size, const char *name, json_t **object) {
-    json_error_t error;
-    *object = decode(json, size, 0, &error);
+    *object = decode_foreign(json, size);
     return json_is_object(*object) ? json_object_get(*object, name) : NULL;
 }
 
@@ -253,11 +260,21 @@ char *json_member_text(const char *json, size_t size, const char *name) {
     return text;
 }
 
+/* Towards 0; one beyond the ends is the end. */
+static int64_t int_of_real(double real) {
+    const double end = 0x1p63;
+    if (real >= end) return INT64_MAX;
+    return real <= -end ? INT64_MIN : (int64_t)real;
+}
+
 bool json_member_int(const char *json, size_t size, const char *name, int64_t *out) {
     json_t *object;
     const json_t *member = member_find(json, size, name, &object);
-    bool found = json_is_integer(member);
-    if (found) *out = json_integer_value(member);
+    bool found = json_is_number(member);
+    if (json_is_integer(member))
+        *out = json_integer_value(member);
+    else if (found)
+        *out = int_of_real(json_real_value(member));
     json_decref(object);
     return found;
 }
@@ -271,9 +288,8 @@ bool json_member_bool(const char *json, size_t size, const char *name) {
 }
 
 shared_status json_check(const char *json, size_t size, char kind) {
-    json_error_t error;
     errno = 0; /* jansson itself does not tell every time */
-    json_t *value = decode(json, size, 0, &error);
+    json_t *value = decode_foreign(json, size);
     bool fits = kind == '['   ? json_is_array(value)
                 : kind == '{' ? json_is_object(value)
                               : value != NULL;

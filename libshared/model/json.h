@@ -15,7 +15,7 @@ void json_from_record(struct buffer *out, const shared_record *record);
 /* One text member of a JSON object: "step" of a progress message. NULL when absent, not text, or text
  * is not JSON. malloc. */
 char *json_member_text(const char *json, size_t size, const char *name);
-/* One whole number; false when absent or not one. */
+/* One number, without its fraction, and at most as large as an int64_t holds; false when absent or none. */
 bool json_member_int(const char *json, size_t size, const char *name, int64_t *out);
 bool json_member_bool(const char *json, size_t size, const char *name);
 /* Text is one JSON value of that kind: '[' list, '{' object, 0 any. */

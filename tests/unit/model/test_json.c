@@ -342,7 +342,18 @@ START_TEST(looks_into_foreign_json) {
     ck_assert(json_member_int(json, size, "n", &number));
     ck_assert_int_eq(number, INT64_MIN);
     ck_assert(!json_member_int(json, size, "step", &number));
-    ck_assert(!json_member_int("{\"n\":1.5}", 9, "n", &number));
+    static const struct {
+        const char *json;
+        int64_t number;
+    } reals[] = {{"{\"n\":1.5}", 1},
+                 {"{\"n\":-1e2}", -100},
+                 {"{\"n\":1e300}", INT64_MAX},
+                 {"{\"n\":-99999999999999999999}", INT64_MIN},
+                 {"{\"n\":7,\"other\":99999999999999999999}", 7}};
+    for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
+        ck_assert(json_member_int(reals[i].json, strlen(reals[i].json), "n", &number));
+        ck_assert_int_eq(number, reals[i].number);
+    }
     ck_assert(json_member_bool(json, size, "final"));
     ck_assert(!json_member_bool(json, size, "no"));
     ck_assert(!json_member_bool(json, size, "step"));

@@ -116,6 +116,26 @@ START_TEST(what_is_no_message_is_not_heard) {
 }
 END_TEST
 
+START_TEST(any_number_of_python_is_a_percentage) {
+    static const struct {
+        const char *json, *percent;
+    } cases[] = {{"{\"progress\":45.0}", "45"},
+                 {"{\"progress\":66.7}", "66"},
+                 {"{\"progress\":1e2}", "100"},
+                 {"{\"progress\":-0.5}", "0"},
+                 {"{\"progress\":1e300}", "100"},
+                 {"{\"progress\":99999999999999999999}", "100"},
+                 {"{\"progress\":-99999999999999999999}", "0"},
+                 {"{\"progress\":45,\"bytes\":99999999999999999999}", "45"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct message *message = read_text(cases[i].json);
+        ck_assert_msg(message != NULL, "%s", cases[i].json);
+        ck_assert_str_eq(message->percent, cases[i].percent);
+        message_unref(message);
+    }
+}
+END_TEST
+
 START_TEST(ids_are_read_and_ordered) {
     static const char *const valid[] = {
         "0-0", "0-1", "1-0", "1-18446744073709551615", "2-0", "18446744073709551615-0"};
@@ -152,6 +172,7 @@ int main(void) {
         a_message_is_a_row_of_its_shape,        pythons_messages_pass_as_they_are,
         final_is_said_or_follows_from_the_step, one_message_is_one_line,
         what_is_no_message_is_not_heard,        ids_are_read_and_ordered,
+        any_number_of_python_is_a_percentage,
     };
     return unit_run("message", tests, sizeof tests / sizeof *tests);
 }
