@@ -381,9 +381,11 @@ const struct script script_dead_move = {
     "    redis.call('HSET', KEYS[2], key, id .. ' ' .. string.format('%d', now))\n"
     "  end\n"
     "end\n"
+    "local is_plain = not string.find(ARGV[2], '[^%w._:-]')\n"
     "local function is_wanted(message)\n"
     "  if redis.sha1hex(message) == ARGV[2] then return true end\n"
-    "  return string.find(message, ARGV[2], 1, true) and\n"
+    /* JSON has more than one form of an id that is not plain; a plain one is looked for first. */
+    "  return (not is_plain or string.find(message, ARGV[2], 1, true)) and\n"
     "      part(message, 'headers').id == ARGV[2]\n"
     "end\n"
 

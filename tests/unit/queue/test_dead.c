@@ -109,6 +109,22 @@ START_TEST(one_goes_back_as_it_is) {
 }
 END_TEST
 
+START_TEST(one_is_found_by_any_id_of_its_task) {
+    static const char *const ids[][2] = {{"caf\xc3\xa9-1", "caf\\u00e9-1"},
+                                         {"a\"b/1", "a\\\"b\\/1"},
+                                         {"plain:1.2_3-4", "plain:1.2_3-4"}};
+    begin();
+    for (size_t i = 0; i < 3; i++)
+        redis_say("LPUSH lex:dead:celery {\"headers\":{\"id\":\"%s\"}}", ids[i][1]);
+    ck_assert_int_eq(move(shared_queue_dead_requeue(client, NULL, ids[0][0], DEAD)), 1);
+    ck_assert_str_eq(redis_say("LLEN celery"), "1");
+    for (size_t i = 1; i < 3; i++)
+        ck_assert_int_eq(move(shared_queue_dead_drop(client, NULL, ids[i][0], DEAD)), 1);
+    ck_assert_str_eq(redis_say("EXISTS lex:dead:celery"), "0");
+    shared_client_free(client);
+}
+END_TEST
+
 /* 1200: more than one script call moves. */
 START_TEST(all_go_back_in_order_and_to_their_priority) {
     begin();
@@ -215,6 +231,7 @@ int main(void) {
         an_entry_says_what_it_was_and_why,
         pages_follow_each_other,
         one_goes_back_as_it_is,
+        one_is_found_by_any_id_of_its_task,
         all_go_back_in_order_and_to_their_priority,
         what_cannot_be_read_goes_back_too,
         dropped_ones_are_gone,
