@@ -162,16 +162,32 @@ bool celery_is_json(const char *text, size_t size, char kind) {
 
 /* --- the envelope ----------------------------------------------------------------------------- */
 
+static void take_id(struct reader *reader, json_t *headers) {
+    const char *id = short_text(headers, "id");
+    if (id) memcpy(reader->refusal->id, id, strlen(id) + 1);
+}
+
+/* A whole number that is too large for us, in a header of the sender's own: a retry could not write it
+ * again. Its sender hears of it. */
+static void learn_id(struct reader *reader, const char *raw, size_t size) {
+    json_error_t error;
+    json_t *envelope = json_load_text(raw, size, body_flags, &error);
+    take_id(reader, json_object_get(envelope, "headers"));
+    json_decref(envelope);
+}
+
 static bool read_envelope(struct reader *reader, const char *raw, size_t size) {
     json_error_t error;
     reader->envelope = json_load_text(raw, size, JSON_ALLOW_NUL, &error);
-    if (!reader->envelope) return refuse_text(reader, "message", &error);
+    if (!reader->envelope) {
+        if (json_error_code(&error) == json_error_numeric_overflow) learn_id(reader, raw, size);
+        return refuse_text(reader, "message", &error);
+    }
     if (!json_is_object(reader->envelope))
         return refuse(reader, DECODE, "message: not a JSON object");
     reader->headers = json_object_get(reader->envelope, "headers");
     reader->properties = json_object_get(reader->envelope, "properties");
-    const char *id = short_text(reader->headers, "id");
-    if (id) memcpy(reader->refusal->id, id, strlen(id) + 1);
+    take_id(reader, reader->headers);
     if (!json_is_object(reader->properties))
         return refuse(reader, INVALID, "message: no properties");
     if (!short_text(reader->properties, "delivery_tag"))

@@ -230,6 +230,16 @@ START_TEST(a_compressed_body_is_unpacked) {
 }
 END_TEST
 
+START_TEST(the_sender_of_a_number_too_large_for_a_header_is_known) {
+    struct celery_refusal refusal;
+    char *text = message_text(HEADERS ",\"trace\":18446744073709551616", "[[],{},{}]");
+    ck_assert_ptr_null(read_text(text, &refusal));
+    ck_assert_str_eq(refusal.exc_type, "DecodeError");
+    ck_assert_str_eq(refusal.id, "i1");
+    free(text);
+}
+END_TEST
+
 START_TEST(a_bomb_is_refused) {
     struct celery_refusal refusal;
     char *text = packed_message("gzip", CELERY_BODY_SIZE_MAX + 1);
@@ -524,6 +534,7 @@ int main(void) {
         protocol_1_is_read,
         a_body_of_protocol_1_with_headers_is_read,
         a_compressed_body_is_unpacked,
+        the_sender_of_a_number_too_large_for_a_header_is_known,
         a_bomb_is_refused,
         what_celery_dies_of_is_refused_by_name,
         names_at_the_limit_are_read_and_above_it_refused,
