@@ -22,9 +22,10 @@ SHARED_BEGIN
 /** A task on its way out: name, arguments, options. Knows no client; belongs to one thread at a time. */
 typedef struct shared_message shared_message;
 
-/** Sends a task. queue NULL: the setting QUEUE_NAME. args_json: JSON list of positional arguments. key
- *  (or NULL) names the thing the task is about. DONE: shared_event_id() is the task's id. For work
- *  that belongs to a database change use shared_session_enqueue. Added in 0.1.0. */
+/** Sends a task. queue NULL: the setting QUEUE_NAME. args_json: JSON list of positional arguments, at
+ *  most 23 MiB (with keyword arguments). key (or NULL) names the thing the task is about. DONE:
+ *  shared_event_id() is the task's id. For work that belongs to a database change use
+ *  shared_session_enqueue. Added in 0.1.0. */
 SHARED_API shared_status shared_queue_send(shared_client *client, const char *queue,
                                            const char *task, const char *args_json, const char *key,
                                            uint64_t tag);

@@ -31,6 +31,11 @@ static void check_sent(struct errand *errand, const struct reply *reply,
 
 static shared_status send_envelope(shared_client *client, const char *queue_name,
                                    struct envelope *envelope, uint64_t tag) {
+    size_t size = strlen(envelope->args_json);
+    if (envelope->kwargs_json) size += strlen(envelope->kwargs_json);
+    if (size > ARGUMENTS_SIZE_MAX)
+        return fail(SHARED_EINVALID, "args_json and kwargs_json: %zu bytes, at most %d", size,
+                    ARGUMENTS_SIZE_MAX);
     struct queue *queue = client_queue(client);
     envelope->queue = queue ? queue_name_check(queue, queue_name) : NULL;
     struct sending *sending =

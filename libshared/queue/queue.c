@@ -102,8 +102,8 @@ shared_status queue_text_check(const char *what, const char *text, size_t size_m
 
 shared_status queue_json_check(const char *what, const char *text, char kind) {
     size_t size = text ? strlen(text) : 0;
-    if (size > MESSAGE_SIZE_MAX)
-        return fail(SHARED_EINVALID, "%s: %zu bytes, at most %d", what, size, MESSAGE_SIZE_MAX);
+    if (size > ARGUMENTS_SIZE_MAX)
+        return fail(SHARED_EINVALID, "%s: %zu bytes, at most %d", what, size, ARGUMENTS_SIZE_MAX);
     shared_status status = text ? celery_json_check(text, size, kind) : SHARED_EINVALID;
     if (status == SHARED_OK) return SHARED_OK;
     if (status == SHARED_ENOMEM) return fail(SHARED_ENOMEM, "%s: out of memory", what);

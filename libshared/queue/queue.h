@@ -25,7 +25,9 @@ enum {
     META_KEY_SIZE = sizeof PREFIX_META + CELERY_NAME_SIZE_MAX,
     REGISTERED_MAX = 256,
     MESSAGE_SIZE_MAX = 32 << 20, /* bytes; a larger one is set aside without being read */
-    LEASES_LOST_MAX = 3          /* then the message is what kills its workers */
+    ARGUMENTS_SIZE_MAX =
+        23 << 20,       /* of args and kwargs: as base64, with all else, they fit into one */
+    LEASES_LOST_MAX = 3 /* then the message is what kills its workers */
 };
 
 struct consumer;

@@ -232,6 +232,42 @@ START_TEST(bad_options_are_named) {
 }
 END_TEST
 
+/* A list or an object of so many bytes. */
+static char *json_of_size(const char *before, size_t size, const char *after) {
+    char *json = malloc(size + 1);
+    ck_assert_ptr_nonnull(json);
+    memset(json, 'x', size);
+    memcpy(json, before, strlen(before));
+    memcpy(json + size - strlen(after), after, strlen(after) + 1);
+    return json;
+}
+
+START_TEST(what_is_sent_is_not_too_large_to_be_read) {
+    const size_t most = (size_t)23 << 20;
+    begin();
+    char *largest = json_of_size("[\"", most, "\"]"),
+         *kwargs = json_of_size("{\"a\":\"", 64, "\"}");
+    ck_assert_int_eq(shared_queue_send(client, NULL, "t", largest, NULL, SEND), SHARED_OK);
+    world_done(client, SEND);
+    consume(1);
+    shared_task *task = next_task();
+    ck_assert_uint_eq(strlen(shared_task_args(task)), most);
+    succeed(task, NULL);
+    check_nothing_left();
+    shared_message *both = NULL;
+    ck_assert_int_eq(shared_message_new("t", largest, &both), SHARED_OK);
+    ck_assert_int_eq(shared_message_set_kwargs(both, kwargs), SHARED_OK);
+    ck_assert_int_eq(shared_queue_send_message(client, NULL, both, SEND), SHARED_EINVALID);
+    shared_message_free(both);
+    char *larger = json_of_size("[\"", most + 1, "\"]");
+    ck_assert_int_eq(shared_queue_send(client, NULL, "t", larger, NULL, SEND), SHARED_EINVALID);
+    free(larger);
+    free(largest);
+    free(kwargs);
+    shared_client_free(client);
+}
+END_TEST
+
 START_TEST(accessors_accept_null) {
     ck_assert_int_eq(shared_task_eta(NULL), 0);
     ck_assert_int_eq(shared_task_expires(NULL), 0);
@@ -258,6 +294,7 @@ int main(void) {
         an_ignored_result_is_not_stored,
         limits_that_are_no_whole_seconds_arrive,
         bad_options_are_named,
+        what_is_sent_is_not_too_large_to_be_read,
         accessors_accept_null,
     };
     return unit_run("message", tests, sizeof tests / sizeof *tests);
