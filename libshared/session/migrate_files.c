@@ -112,20 +112,32 @@ shared_status migrations_target(const struct migrations *migrations, size_t curr
     return SHARED_OK;
 }
 
-char *migration_read(const struct migration *migration) {
+/* The file's bytes and a NUL; NULL and fail(). */
+static char *read_whole(FILE *file, const char *path) {
     struct stat status;
-    FILE *file = fopen(migration->path, "re");
-    char *text = NULL;
-    if (file && !fstat(fileno(file), &status) && status.st_size <= MIGRATION_BYTES_MAX)
-        text = calloc(1, (size_t)status.st_size + 1);
-    if (text && fread(text, 1, (size_t)status.st_size, file) != (size_t)status.st_size) {
-        free(text);
-        text = NULL;
+    if (fstat(fileno(file), &status) || status.st_size > MIGRATION_BYTES_MAX) {
+        (void)fail(SHARED_EINVALID, "%s: larger than %d bytes", path, MIGRATION_BYTES_MAX);
+        return NULL;
     }
-    if (file) fclose(file);
-    if (!text)
-        fail(errno == ENOMEM ? SHARED_ENOMEM : SHARED_EINVALID,
-             "%s: cannot be read (%s), or larger than %d bytes", migration->path, strerror(errno),
-             MIGRATION_BYTES_MAX);
+    char *text = calloc(1, (size_t)status.st_size + 1);
+    if (!text) {
+        (void)fail(SHARED_ENOMEM, "%s: out of memory", path);
+        return NULL;
+    }
+    if (fread(text, 1, (size_t)status.st_size, file) == (size_t)status.st_size) return text;
+    (void)fail(SHARED_EINVALID, "%s: cannot be read: %s", path, strerror(errno));
+    free(text);
+    return NULL;
+}
+
+char *migration_read(const struct migration *migration) {
+    FILE *file = fopen(migration->path, "re");
+    if (!file) {
+        (void)fail(errno == ENOMEM ? SHARED_ENOMEM : SHARED_EINVALID, "%s: cannot be read: %s",
+                   migration->path, strerror(errno));
+        return NULL;
+    }
+    char *text = read_whole(file, migration->path);
+    (void)fclose(file);
     return text;
 }
