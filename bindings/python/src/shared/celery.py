@@ -26,6 +26,7 @@ from typing import Any
 import celery  # type: ignore[import-untyped]
 from celery.exceptions import SoftTimeLimitExceeded  # type: ignore[import-untyped]
 
+from .client import settle_loop
 from .config import settings
 from .errors import RequestCancelledError
 
@@ -86,8 +87,9 @@ def _awaited(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Runs it to its end on this thread's event loop, one for all tasks of the process: clients and connections
-    outlive a task. In a running loop it is returned instead, for that one to await. At Celery's soft time limit it is
-    cancelled, and the task ends with SoftTimeLimitExceeded."""
+    outlive a task, and progress that it published is sent before this returns. In a running loop it is returned
+    instead, for that one to await. At Celery's soft time limit it is cancelled, and the task ends with
+    SoftTimeLimitExceeded."""
     with contextlib.suppress(RuntimeError):
         asyncio.get_running_loop()
         return coroutine
@@ -105,6 +107,7 @@ def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
                 task.cancel()
                 with contextlib.suppress(BaseException):
                     loop.run_until_complete(task)
+            loop.run_until_complete(settle_loop())  # the loop stands still until the next task
 
 
 def _loop() -> asyncio.AbstractEventLoop:

@@ -11,7 +11,7 @@ import itertools
 import os
 import warnings
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from typing import Any
 
 from . import native
@@ -20,6 +20,7 @@ from .errors import NotFoundError, RequestCancelledError
 __all__ = ["Client", "client_of_loop"]
 
 DESCRIBED_TAGS = 1 << 62  # rows.h
+SETTLE_S = 2.0  # what nobody waits for may take so long to leave before its client ends
 Parts = tuple[int, int, int, int, Any, BaseException | None]  # of rows.c: tag, more, kind, count, payload, error
 
 
@@ -81,10 +82,12 @@ class Client:
         return stream
 
     def start(self, start: Callable[[int], object], done: Callable[[Parts], None]) -> None:
-        """Starts a request that nobody waits for; done is called with its last event."""
+        """Starts a request that nobody waits for; done is called with its last event. It leaves at once: who does not
+        wait may well keep the loop from turning."""
         tag = next(self._tags)
         start(tag)
         self._waiting[tag] = done
+        self._dispatch()
 
     @property
     def unheard(self) -> int:
@@ -94,6 +97,11 @@ class Client:
     async def settle(self, done: Callable[[Parts], None]) -> None:
         """Waits until no request of this callback is under way."""
         while any(waiting == done for waiting in self._waiting.values()):
+            await self._turned()
+
+    async def _settle_all(self) -> None:
+        """The same for all that :meth:`start` has started."""
+        while any(callable(waiting) for waiting in self._waiting.values()):
             await self._turned()
 
     async def _turned(self) -> None:
@@ -135,8 +143,12 @@ class Client:
             await self.request(lambda tag, domain=domain: native.client_ping(self.handle, domain, tag))  # type: ignore[misc]
 
     async def close(self) -> None:
-        """Ends what is open: requests under way raise, transactions roll back."""
-        self._end()
+        """Ends what is open: requests under way raise, transactions roll back. What nobody waits for, such as progress,
+        is sent before."""
+        try:
+            await _settled([self])
+        finally:
+            self._end()
 
     def _end(self) -> None:
         handle, self._native = self._native, None
@@ -255,12 +267,27 @@ def client_of_loop(redis_url: str = "") -> Client:
     return client
 
 
+async def settle_loop() -> None:
+    """Waits until what the running loop's clients have started for nobody is done, two seconds at most."""
+    await _settled(_clients.get(asyncio.get_running_loop(), {}).values())
+
+
+async def _settled(clients: Iterable[Client]) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SETTLE_S):
+            for client in list(clients):
+                await client._settle_all()
+
+
 async def _until_loop_ends(loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None, None]:
     """asyncio.run() closes the asynchronous generators of its loop at the end: the one hook that all loops have."""
     try:
         yield
     finally:
-        _end_of_loop(loop)
+        try:
+            await settle_loop()
+        finally:
+            _end_of_loop(loop)
 
 
 def _end_of_loop(loop: asyncio.AbstractEventLoop) -> None:

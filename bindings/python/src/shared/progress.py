@@ -63,8 +63,10 @@ class ProgressPublisher:
 
     async def publish_progress(self, document_id: str, progress: int, step: str, message: str) -> None:
         """progress: 0 to 100; step: starting, extracting, chunking, storing, completed or failed. Returns when the
-        message is on its way, after completed and failed when it has arrived. A failure of an earlier message that
-        nobody waited for is raised by the next call."""
+        message is on its way, after completed and failed when it has arrived. The first one of an event loop leaves
+        when the loop has connected, one that comes too soon after another 50 ms later: both need the loop to turn.
+        The end of the loop, of its client and of :func:`shared.celery.run` waits for what is on its way, two seconds
+        at most. A failure of an earlier message that nobody waited for is raised by the next call."""
         client = client_for(self._redis)
         failure, self._failure = self._failure, None
         if failure is not None:
