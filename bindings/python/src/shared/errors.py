@@ -8,6 +8,7 @@ system said. All of them can be pickled, as Celery does.
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 __all__ = ["BusyError", "ClosedError", "ConflictError", "ForkedError", "InvalidError", "NotFoundError",
@@ -123,20 +124,53 @@ CLASSES: dict[int, type[SharedError]] = {
 MEMORY = -7
 
 
+# Classes of others, by name since none of them need be installed -> whether trying again may help. A class that is not
+# here is what the nearest of its bases is.
+OTHERS: dict[str, bool] = {
+    "asyncio.exceptions.IncompleteReadError": True,
+    "redis.exceptions.AuthenticationError": False,
+    "redis.exceptions.AuthorizationError": False,
+    "redis.exceptions.ClusterDownError": True,
+    "redis.exceptions.ConnectionError": True,
+    "redis.exceptions.OutOfMemoryError": True,
+    "redis.exceptions.ReadOnlyError": True,
+    "redis.exceptions.TimeoutError": True,
+    "redis.exceptions.TryAgainError": True,
+    "sqlalchemy.exc.TimeoutError": True}
+CAUSES_MAX = 16
+
+
 def classify(error: BaseException) -> str:
-    """ "retryable" or "permanent", for any exception: ours, the system's, or one with a SQLSTATE (asyncpg, psycopg)."""
+    """ "retryable" or "permanent", for any exception: ours, the system's, redis-py's, one with a SQLSTATE (asyncpg,
+    psycopg), or one that was raised from such a one, as SQLAlchemy's are."""
+    cause: BaseException | None = error
+    for _ in range(CAUSES_MAX):
+        if cause is None:
+            break
+        retryable = _is_retryable(cause)
+        if retryable is not None:
+            return "retryable" if retryable else "permanent"
+        wrapped = getattr(cause, "orig", None)
+        cause = wrapped if isinstance(wrapped, BaseException) else cause.__cause__
+    return "permanent"
+
+
+def _is_retryable(error: BaseException) -> bool | None:
+    """None: it does not say so itself."""
     from . import native
     if isinstance(error, SharedError):
-        retryable = error.retryable
-    elif isinstance(state := getattr(error, "sqlstate", None), str):
-        retryable = native.classify_sqlstate(state) == native.RETRYABLE
-    elif isinstance(error, (TimeoutError, ConnectionError)):
-        retryable = True
-    elif isinstance(error, OSError) and error.errno:
-        retryable = native.classify_errno(error.errno) == native.RETRYABLE
-    else:
-        retryable = isinstance(error, MemoryError)
-    return "retryable" if retryable else "permanent"
+        return error.retryable
+    state = getattr(error, "sqlstate", None)
+    if isinstance(state, str) and state:
+        return native.classify_sqlstate(state) == native.RETRYABLE
+    if isinstance(error, (TimeoutError, ConnectionError, MemoryError)):
+        return True
+    if isinstance(error, socket.gaierror):  # its numbers are of a kind of their own
+        return error.errno == socket.EAI_AGAIN
+    if isinstance(error, OSError) and error.errno:
+        return native.classify_errno(error.errno) == native.RETRYABLE
+    names = (f"{each.__module__}.{each.__qualname__}" for each in type(error).__mro__)
+    return next((OTHERS[name] for name in names if name in OTHERS), None)
 
 
 def make(kind: int, domain: int, code: int, sqlstate: str, message: str, detail: str, hint: str,
