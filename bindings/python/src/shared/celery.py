@@ -30,7 +30,9 @@ from .client import settle_loop
 from .config import settings
 from .errors import RequestCancelledError
 
-__all__ = ["Celery", "run"]
+__all__ = ["SOFT_LIMIT", "Celery", "run"]
+
+SOFT_LIMIT = "soft time limit"  # the argument of a CancelledError that comes of it
 
 _local = threading.local()
 
@@ -88,8 +90,8 @@ def _awaited(function: Callable[..., Any]) -> Callable[..., Any]:
 def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """Runs it to its end on this thread's event loop, one for all tasks of the process: clients and connections
     outlive a task, and progress that it published is sent before this returns. In a running loop it is returned
-    instead, for that one to await. At Celery's soft time limit it is cancelled, and the task ends with
-    SoftTimeLimitExceeded."""
+    instead, for that one to await. At Celery's soft time limit it is cancelled, by a CancelledError with SOFT_LIMIT in
+    it, and the task ends with SoftTimeLimitExceeded."""
     with contextlib.suppress(RuntimeError):
         asyncio.get_running_loop()
         return coroutine
@@ -128,7 +130,7 @@ def _soft_limit(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> Ite
 
     def tell(_number: int, _frame: FrameType | None) -> None:
         passed.append(True)
-        loop.call_soon_threadsafe(task.cancel)
+        loop.call_soon_threadsafe(task.cancel, SOFT_LIMIT)
     signal.signal(signal.SIGUSR1, tell)
     try:
         yield passed

@@ -3,19 +3,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from celery import Task
 
 from lib.progress import ProgressPublisher
 from lib.redis import redis_client
+from shared.celery import SOFT_LIMIT
 from shared.config import settings
 from shared.errors import ConflictError, PermanentError, RetryableError
 from shared.utils import get_logger
 from src.celery_app import celery_app
 from workers import store
 from workers.chunks import Pages, cut
-from workers.failures import DocumentError, failure_of
+from workers.failures import DocumentError, failure_of, sentence_of
 from workers.reader import read_pages
 
 logger = get_logger("worker")
@@ -39,6 +41,7 @@ async def extract_text_from_document(self: Task, job_payload: dict[str, Any]) ->
         return await extract(run, publisher)
     except ConflictError as error:
         if error.sqlstate != store.TAKEN_OVER:
+            await conclude(run, publisher, error, "failed")
             raise
         taken = RetryableError("Another run of this document took over.")
         raise self.retry(exc=taken, countdown=60 * (2 ** self.request.retries)) from error
@@ -49,6 +52,15 @@ async def extract_text_from_document(self: Task, job_payload: dict[str, Any]) ->
         is_last = self.request.retries >= self.max_retries
         await conclude(run, publisher, error, "failed" if is_last else "pending")
         raise self.retry(exc=error, countdown=60 * (2 ** self.request.retries)) from error
+    except asyncio.CancelledError as error:
+        if SOFT_LIMIT in error.args:
+            await conclude(run, publisher, DocumentError("total_timeout"), "failed")
+        else:  # the worker is being ended, and Celery gives the task to another
+            await conclude(run, publisher, RetryableError("The worker was ended."), "pending")
+        raise
+    except Exception as error:
+        await conclude(run, publisher, error, "failed")
+        raise
 
 
 async def extract(run: store.Run, publisher: ProgressPublisher) -> dict[str, Any]:
@@ -89,6 +101,6 @@ async def conclude(run: store.Run, publisher: ProgressPublisher, error: Exceptio
     try:
         await store.verdict(run, status, failure_of(error))
         if status == "failed":
-            await publisher.publish_progress(run.document_id, 100, "failed", str(error))
+            await publisher.publish_progress(run.document_id, 100, "failed", sentence_of(error))
     except RetryableError as away:
         logger.warning("the end of a run could not be stored", extra={"document_id": run.document_id, "why": str(away)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.errors import PermanentError, RetryableError, classify
+from shared.errors import PermanentError, RetryableError, SharedError, classify
 
 SENTENCES = {
     "password_required": "This file is protected by a password. Upload a copy that opens without one.",
@@ -17,6 +17,7 @@ SENTENCES = {
     "total_timeout": "Reading this document took longer than is allowed.",
     "extractor_killed": "Reading this document ended the reader three times; it may be damaged or made to do harm.",
     "file_missing": "The file of this document is no longer stored.",
+    "internal": "The document could not be read because of a fault on our side.",
 }
 
 
@@ -42,7 +43,12 @@ class Failure:
     error_code: str
 
 
+def sentence_of(error: Exception) -> str:
+    """For whoever watches. What a program's fault says is for the log."""
+    return str(error) if isinstance(error, SharedError) else SENTENCES["internal"]
+
+
 def failure_of(error: Exception) -> Failure:
     """As it stands in the row."""
     code = error.code if isinstance(error, DocumentError) else "internal"
-    return Failure(str(error)[:2000], classify(error), code)
+    return Failure(sentence_of(error)[:2000], classify(error), code)
