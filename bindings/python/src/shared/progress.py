@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -104,7 +104,8 @@ class ProgressStream:
             message.setdefault("id", event_id)
             yield message
 
-    async def stream_progress(self, document_id: str, last_event_id: str | None = None) -> AsyncIterator[str]:
+    async def stream_progress(self, document_id: str,
+                              last_event_id: str | None = None) -> AsyncGenerator[str, None]:
         """The same as server-sent events, with a comment each 15 s that keeps the connection alive."""
         events = self._events(document_id, last_event_id).__aiter__()
         waiting: asyncio.Task[tuple[str, str]] | None = None

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import PurePath
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, File, Form, HTTPException, Query, Response, UploadFile
+from fastapi import APIRouter, File, Form, Header, HTTPException, Query, Response, UploadFile
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
@@ -20,6 +23,9 @@ from shared import schemas
 from shared.errors import ConflictError, SharedError
 
 router = APIRouter(tags=["documents"])
+# A proxy that collects or squeezes the answer would keep the messages.
+AS_IT_COMES = {"Cache-Control": "no-cache, no-transform", "X-Accel-Buffering": "no"}
+ANSWER_S = 1.0  # nothing new so long: the stream is opened, and waits
 Word = Annotated[str | None, Form(min_length=1, max_length=255)]
 
 
@@ -90,10 +96,30 @@ async def get_document_chunks(document_id: str, limit: Annotated[int, Query(ge=1
 
 
 @router.get("/documents/{document_id}/progress")
-async def get_document_progress(document_id: str) -> StreamingResponse:
-    """Stream real-time progress updates via SSE"""
+async def get_document_progress(document_id: str,
+                                last_event_id: Annotated[str | None, Header()] = None) -> Response:
+    """Stream real-time progress updates via SSE. Who has seen the final one gets 204, or an EventSource would come
+    back for ever."""
     await found(document_id)
+    events = ProgressStream(redis_client).stream_progress(document_id, last_event_id)
+    first = asyncio.create_task(next_of(events))
+    await asyncio.wait((first,), timeout=ANSWER_S)
+    if first.done() and first.result() is None:
+        return Response(status_code=204)
     return StreamingResponse(
-        ProgressStream(redis_client).stream_progress(document_id),
-        media_type="text/event-stream"
+        all_of(first, events),
+        media_type="text/event-stream",
+        headers=AS_IT_COMES
     )
+
+
+async def next_of(events: AsyncGenerator[str, None]) -> str | None:
+    return await anext(events, None)
+
+
+async def all_of(first: asyncio.Task[str | None], events: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+    async with aclosing(events):
+        text = await first
+        while text is not None:
+            yield text
+            text = await next_of(events)

@@ -9,6 +9,8 @@ import httpx
 
 from app.database import async_session, select
 from app.models import Document, DocumentChunk
+from lib.progress import ProgressPublisher
+from lib.redis import redis_client
 
 TEXT = b"ARTICLE 1 PARTIES\n\nSmith v. Jones, 410 U.S. 113. The parties agree.\n"
 
@@ -30,6 +32,20 @@ async def test_document_extraction_flow(http: httpx.AsyncClient) -> None:
         assert [chunk.content for chunk in chunks.scalars()] == [TEXT.decode().strip()]
     shown = (await http.get(f"/documents/{document_id}/chunks")).json()
     assert [item["content"] for item in shown["items"]] == [TEXT.decode().strip()] and shown["next"] is None
+
+
+async def test_who_has_seen_the_end_gets_204(http: httpx.AsyncClient, test_document: Document) -> None:
+    async with async_session() as db:
+        (await db.get_one(Document, test_document.id)).extraction_status = "failed"
+        await db.commit()
+    await ProgressPublisher(redis_client).publish_progress(test_document.id, 100, "failed", "It is damaged.")
+    path = f"/documents/{test_document.id}/progress"
+    told = await http.get(path)
+    assert (told.headers["cache-control"], told.headers["x-accel-buffering"]) == ("no-cache, no-transform", "no")
+    (last_id,) = [line[4:] for line in told.text.splitlines() if line.startswith("id: ")]
+    assert '"It is damaged."' in told.text
+    over = await http.get(path, headers={"Last-Event-ID": last_id})
+    assert (over.status_code, over.content) == (204, b"")
 
 
 async def test_a_document_is_read_as_stored(http: httpx.AsyncClient, test_document: Document) -> None:
