@@ -18,9 +18,9 @@ struct job {
     bool orphaned;                   /* the client was freed: finish frees only, on any thread */
     struct job *next;
 };
-/* slot: CLIENT_RESOLVER or CLIENT_CANCELLER. Takes the job over; finish is always called. shared_client_free does not wait for a slow one: its
- * finish comes when its work is done, with `orphaned` set. SHARED_EBUSY when 64 wait, SHARED_ENOMEM,
- * SHARED_EREMOTE without a thread: then the job stays the caller's. */
+/* slot: CLIENT_RESOLVER or CLIENT_CANCELLER. Takes the job over; finish is always called. shared_client_free
+ * does not wait for a slow one: its finish comes when its work is done, with `orphaned` set. SHARED_EBUSY when
+ * 64 wait, SHARED_ENOMEM, SHARED_EREMOTE without a thread: then the job stays the caller's. */
 shared_status resolver_submit(shared_client *client, enum client_slot slot, struct job *job);
 /* true: its work had not begun and never will; it is the caller's again, and finish will not be called. */
 bool resolver_withdraw(shared_client *client, enum client_slot slot, struct job *job);
