@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * beneath.c - opens and removes; goes folder after folder and follows no link: no path leads out of the one it began in. Not
- * by openat2, which systemd takes away from each service with DynamicUser= or RestrictSUIDSGID=.
+ * beneath.c - opens and removes files; goes folder after folder and follows no link, so no path leads out of
+ * the one it began in. Not by openat2, which systemd takes away from each service with DynamicUser= or
+ * RestrictSUIDSGID=.
  */
 #include "beneath.h"
 
@@ -26,7 +27,7 @@ static const char *make_relative(const char *root, const char *path) {
     return path;
 }
 
-/* One name of a path; an empty one is that before the first slash: the path is absolute. */
+/* Of one name in a path; that before the first slash of an absolute one is empty. */
 static bool name_is_good(const char *text, size_t size) {
     bool is_above = size == 2 && !memcmp(text, "..", 2);
     return size && size <= NAME_MAX && !is_above;
