@@ -265,7 +265,7 @@ def test_work_tries_again_when_the_line_is_busy(stack: LabStack, celery_app: cel
 
 
 def test_operate_shows_and_mends(stack: LabStack, redis_client: redis.Redis) -> None:
-    redis_client.delete("celery")  # what other tests have left
+    redis_client.delete("celery", "lex:dead:celery", "lex:dead-why:celery")  # what other tests have left
     redis_client.lpush("celery", "no message at all")
     process = start(stack, "peek", "celery")
     wait_until(lambda: redis_client.llen("lex:dead:celery"), 30, "the message set aside")
