@@ -37,6 +37,7 @@ static void store_lines(const char *document) {
         must(shared_record_set_text(chunk, SHARED_DOCUMENT_CHUNK_CONTENT, line, strlen(line)),
              "line");
         must(shared_record_set_int(chunk, SHARED_DOCUMENT_CHUNK_CHUNK_INDEX, index), "index");
+        must(shared_record_set_null(chunk, SHARED_DOCUMENT_CHUNK_PAGE_FROM), "page"); /* of none */
         must(shared_session_copy(session, chunk), "copy");
         shared_record_unref(chunk);
     }

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 from typing import Any
 
 import httpx
@@ -35,7 +36,9 @@ def node_up(stack: LabStack, name: str, ready: str, *words: str) -> Process:
 def service(stack: LabStack) -> str:
     """URL of the Node service."""
     node_up(stack, "node-service", "http://", "service.js")
-    return (stack.logs / "node-service.log").read_text().split()[-1]
+    found = re.search(r"http://[\d.]+:\d+", (stack.logs / "node-service.log").read_text())
+    assert found
+    return found[0]
 
 
 async def viewer(http: httpx.AsyncClient, url: str) -> list[dict[str, Any]]:
