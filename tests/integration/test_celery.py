@@ -197,7 +197,7 @@ def test_9_retries(stack: LabStack, app: celery.Celery, broker: redis.Redis) -> 
 
 
 def test_9_our_retry_is_run_by_celery(stack: LabStack, app: celery.Celery, broker: redis.Redis) -> None:
-    with peer_of(stack, RETRY_DELAY_S="1") as peer:
+    with peer_of(stack, RETRY_DELAY_S="5") as peer:
         result = send(app, "peer.twice", "x")
         wait_until(lambda: result.status == "RETRY", 5, "RETRY")
         peer.stop()
