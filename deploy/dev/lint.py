@@ -54,13 +54,16 @@ def formatted() -> str:
 
 
 def sizes() -> str:
-    """Functions and files that are too long. clang-format has made a function begin and end at the left margin."""
+    """Functions of C, and files in any language, that are too long. clang-format has made a function begin and end at
+    the left margin."""
     found = []
-    for path in c_files():
+    for path in files("*.c", "*.h", "*.py", "*.js", "*.ts", "*.css", "*.html"):
         name = str(path.relative_to(ROOT))
         lines = path.read_text().splitlines()
         if len(lines) > FILE_LINES_MAX and name not in MADE:
             found.append(f"{name}: {len(lines)} lines, at most {FILE_LINES_MAX}")
+        if path.suffix not in (".c", ".h"):
+            continue
         start = 0
         for number, line in enumerate(lines, 1):
             if (line[:1].isalpha() or line[:1] == "_") and not line.endswith(":"):  # a label ends so
