@@ -109,9 +109,9 @@ void job_handle_verdict_stored(struct job *job, const shared_event *event) {
         job_database_failed(job, error); /* claims again: the row must say why it failed */
         return;
     }
+    /* The row is another run's, and so is what to tell of it. */
     if (!error && job->verdict_refused) {
-        job_fail(job, "cancelled",
-                 NULL); /* the row is another run's, and so is what to tell of it */
+        job_fail(job, "cancelled", NULL);
         return;
     }
     if (!error && !strcmp(job->verdict.status, "failed"))

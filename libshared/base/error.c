@@ -71,8 +71,8 @@ static const struct text_row sqlstates[] = {
     {"53400", SHARED_RETRYABLE, SHARED_EREMOTE,
      "raise the limit at PostgreSQL that the message names"},
     {"55P03", SHARED_RETRYABLE, SHARED_EREMOTE, AGAIN}, /* lock not available */
-    {"57014", SHARED_PERMANENT,
-     SHARED_EREMOTE, /* of the server's own accord; else error_set_ours */
+    /* Of the server's own accord; of one that we cancelled see error_set_ours. */
+    {"57014", SHARED_PERMANENT, SHARED_EREMOTE,
      "raise statement_timeout at PostgreSQL, unless somebody cancelled it there"},
     {"57P01", SHARED_RETRYABLE, SHARED_ECLOSED, NULL}, /* administrator's shutdown */
     {"57P02", SHARED_RETRYABLE, SHARED_ECLOSED, NULL}, /* crash of another process */

@@ -49,6 +49,10 @@ bool flow_is_inside(const struct flow *flow) {
     return flow->host == flow->session;
 }
 
+bool flow_begins_inside(const shared_session *session) {
+    return session_needs_transaction(session) || session->is_pinned;
+}
+
 static struct request *take_request(struct flow *flow) {
     struct request *request = flow->request;
     flow->request = NULL;
@@ -208,7 +212,7 @@ static shared_status start_inside(struct flow *flow) {
 
 static shared_status start(struct flow *flow) {
     shared_session *session = flow->session;
-    if (session_needs_transaction(session) || session->is_pinned) return start_inside(flow);
+    if (flow_begins_inside(session)) return start_inside(flow);
     if (session->last) return start_behind(flow);
     start_alone(flow);
     return SHARED_OK;

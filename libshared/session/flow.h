@@ -53,6 +53,8 @@ void flow_add(struct flow *flow, struct work *work);
 /* It has begun for the server too. */
 void flow_opened(struct flow *flow);
 bool flow_is_inside(const struct flow *flow); /* in the user's transaction */
+/* Whether one that is asked for now will be; a pinned session has no other connection. */
+bool flow_begins_inside(const shared_session *session);
 /* Its last event; what is left of it goes by itself. */
 void flow_end(struct flow *flow, int64_t count);
 void flow_fail(struct flow *flow, const struct shared_error *error);

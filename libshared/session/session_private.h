@@ -58,8 +58,8 @@ struct work {
     void *owner;                      /* for the two */
     enum work_kind kind;
     bool given; /* to the connection */
-    bool
-        is_paced; /* asked for behind what goes at the user's pace: its deadline starts when it is given */
+    /* Asked for behind what goes at the user's pace: its deadline starts when it is given. */
+    bool is_paced;
     bool only_reads;
     int32_t model; /* of the rows */
     struct statement statement;

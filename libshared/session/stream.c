@@ -215,8 +215,7 @@ shared_status shared_session_stream(shared_session *session, const shared_query 
                               .rows_per_event = rows_per_event,
                               .model = query_model(query),
                               .only_reads = query_only_reads(query)};
-    bool inside = session_needs_transaction(session) || session->is_pinned;
-    status = make_works(stream, query, inside);
+    status = make_works(stream, query, flow_begins_inside(session));
     if (status >= 0) status = flow_open(&stream->flow, session, tag);
     if (status >= 0 && flow_is_inside(&stream->flow))
         stream->flow.unit->stream_count = stream->number;
